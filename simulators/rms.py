@@ -1,0 +1,305 @@
+"""Increff RMS: builds the bodies its pages document and pushes them to us (reference §§2.1, 2.4, 2.6)."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Collection
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from flask import Flask, jsonify
+
+from simulators.bridge import Answer, Bridge
+from simulators.oms.simulator import verdict_item
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+Json = dict[str, Any]
+HELD_BACK: Answer = (0, "held back")
+LOST: Answer = (0, "lost on command")
+ADDRESS = {
+    "name": "Asha Rao",
+    "line1": "12 Lake Road",
+    "line2": "2nd floor",
+    "line3": None,
+    "city": "Bengaluru",
+    "state": "Karnataka",
+    "zip": "560076",
+    "country": "INDIA",
+    "email": "asha@example.com",
+    "phone": "9999999999",
+}
+
+
+def iso_now() -> str:
+    """The form Increff sends most: milliseconds and an offset (reference §6)."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def return_order_body(code: str, forward: str, items: list[Json], without: Collection[str], **overrides: Any) -> Json:
+    """A Create Return Order body with all sections; one element is one unit (reference §2.1)."""
+    body = {
+        "forwardOrderCode": forward,
+        "returnOrderCode": code,
+        "locationCode": "Wid234",
+        "returnOrderTime": iso_now(),
+        "returnOrderStatus": "RETURN_CREATED",
+        "expectedDate": iso_now(),
+        "orderItems": [_return_item(item) for item in items],
+        "orderType": "CUSTOMER_RETURN",
+        "awbNumber": f"AWB{code}",
+        "transporter": "Delhivery",
+        "currencyCode": "INR",
+        "regionType": "INDIAN",
+        "returnReason": "Customer return",
+        "sellerGstin": "29AADCP7081J1ZY",
+        "consigneeGstin": "29AAHCT2518N1ZW",
+        "shipmentDimension": {"breadth": 10.0, "height": 10.0, "length": 10.0, "weight": 200.0},
+        "dropAddress": {**ADDRESS, "name": "Warehouse 234"},
+        "pickupAddress": dict(ADDRESS),
+        "orderDetails": {
+            "codValue": 0.0,
+            "invoiceNumber": f"INV-{forward}",
+            "invoiceTime": iso_now(),
+            "invoiceValue": 100.0 * len(items),
+            "isCod": False,
+            "forwardShipmentNumber": f"S{forward}",
+        },
+        **overrides,
+    }
+    return {name: value for name, value in body.items() if name not in without}
+
+
+def _return_item(item: Json) -> Json:
+    more = {name: value for name, value in item.items() if name not in ("sku", "itemCode", "reason")}
+    return {
+        "itemCode": item["itemCode"],
+        "reason": item.get("reason", "Different Size"),
+        "channelSkuCode": item.get("sku"),
+        "name": "Cotton shirt",
+        "brand": "Demo",
+        "color": "Black",
+        "category": "Apparel",
+        "subCategory": "Shirt",
+        "serialNumber": None,
+        "price": 100.0,
+        "finalAmountPaid": 100.0,
+        "imageUrl": None,
+        "storeCreditsUsed": 0.0,
+        "subTaxItemData": [{"type": "IGST", "rate": 5.0, "taxPerUnit": 5.0, "taxTotal": 5.0}],
+        **more,
+    }
+
+
+def notification_body(
+    code: str | None, forward: str, kind: str, items: list[Json] | None, awb: str | None, **overrides: Any
+) -> Json:
+    """A Push Notification. Without a return code it is about the forward shipment (reference §2.4)."""
+    about_return = {
+        "returnOrderId": code,
+        "returnAwb": awb if awb is not None else f"AWB{code}",
+        "transporter": "Delhivery",
+        "returnOrderTime": int(time.time()),
+    }
+    lines = [
+        {"itemId": item.get("itemId", item.get("itemCode")), "sku": item["sku"], "quantity": item.get("quantity", 1)}
+        for item in items or []
+    ]
+    return {
+        "forwardOrderCode": forward,
+        "forwardShipmentCode": None,
+        "forwardAwb": awb if code is None else None,
+        "courierName": "SELF",
+        "notificationType": kind,
+        "notificationUpdateTime": int(time.time()),
+        "returnOrderInfo": about_return if code is not None else None,
+        "logisticAggregatorInfo": {
+            "logisticAggregatorName": "CLICKPOST",
+            "logisticAggregatorMetaData": {"Account Code": "demo"},
+        },
+        "warehouseCode": None,
+        "items": lines or None,
+        **overrides,
+    }
+
+
+class RmsSimulator:
+    """Pushes to the bridge and keeps a book of its own. Each push returns (status, body); status 0 means no answer."""
+
+    def __init__(
+        self,
+        bridge_url: str,
+        username: str = "",
+        password: str = "",
+        domain: str | None = None,
+        *,
+        retry: bool = False,
+        attempts: int = 5,
+    ) -> None:
+        self.bridge = Bridge(bridge_url, username, password, domain)
+        # Whether RMS repeats a failed push is not public (reference §2.4), so it is a switch.
+        self.retry, self.attempts = retry, attempts
+        self._lock = threading.RLock()
+        self._book: dict[str, Json] = {}
+        self._waiting: list[Callable[[], Answer]] = []
+        self._holding = False
+        self._lose = self._double = self._delayed = 0
+        self._delay = 0.0
+        self.wsgi: WSGIApplication = _status_pages(self).wsgi_app
+
+    def connect(self, username: str, password: str, domain: str | None = None, bridge_url: str | None = None) -> None:
+        self.bridge.connect(username, password, domain, bridge_url)
+
+    # What RMS pushes. `overrides` replace top-level fields; `without` leaves fields out.
+
+    def push_return(
+        self,
+        returnOrderCode: str,
+        forwardOrderCode: str,
+        items: list[Json],
+        without: Collection[str] = (),
+        **overrides: Any,
+    ) -> Answer:
+        body = return_order_body(returnOrderCode, forwardOrderCode, items, without, **overrides)
+        page = self._page(returnOrderCode, forwardOrderCode, body.get("returnOrderStatus"))
+        with self._lock:
+            page["items"] = [dict(item) for item in items]
+        return self._push("POST", "/rms/return-orders", body)
+
+    def notify(
+        self,
+        returnOrderCode: str | None,
+        forwardOrderCode: str,
+        notificationType: str,
+        items: list[Json] | None = None,
+        awb: str | None = None,
+        **overrides: Any,
+    ) -> Answer:
+        body = notification_body(returnOrderCode, forwardOrderCode, notificationType, items, awb, **overrides)
+        if returnOrderCode is not None:
+            page = self._page(returnOrderCode, forwardOrderCode, notificationType)
+            with self._lock:
+                page["items"] = page["items"] or [dict(item) for item in items or []]
+        return self._push("POST", "/rms/notifications", body)
+
+    def send_verdict(
+        self,
+        returnOrderCode: str,
+        forwardOrderCode: str,
+        verdicts: list[Json],
+        method: str = "POST",
+        **overrides: Any,
+    ) -> Answer:
+        body = {
+            "returnOrderCode": returnOrderCode,
+            "forwardOrderCode": forwardOrderCode,
+            "locationCode": "Wid234",
+            "orderItems": [verdict_item(verdict) for verdict in verdicts],
+            **overrides,
+        }
+        page = self._page(returnOrderCode, forwardOrderCode, None)
+        with self._lock:
+            for item in body["orderItems"]:
+                page["verdicts"][item["itemCode"]] = {"status": item["qcStatus"], "reason": item["qcReason"]}
+        return self._push(method, "/rms/returns-processing-updates", body)
+
+    def send_raw(self, method: str, path: str, raw_bytes: bytes, headers: dict[str, str] | None = None) -> Answer:
+        """These bytes, at once. `headers` None sends the credential; a dict sends only what is in it."""
+        return self.bridge.send(method, path, raw_bytes, headers)
+
+    # Misbehaviour on command.
+
+    def lose_next(self, n: int = 1) -> None:
+        with self._lock:
+            self._lose += n
+
+    def double_next(self, n: int = 1) -> None:
+        with self._lock:
+            self._double += n
+
+    def delay_next(self, seconds: float, n: int = 1) -> None:
+        with self._lock:
+            self._delay, self._delayed = seconds, n
+
+    def hold_back(self) -> None:
+        """From now on nothing leaves until `let_go`."""
+        with self._lock:
+            self._holding = True
+
+    def let_go(self, order: str | list[int] = "forward") -> list[Answer]:
+        """Send what waits: forward, reverse, shuffle, or the positions in the wanted order."""
+        with self._lock:
+            waiting, self._waiting, self._holding = self._waiting, [], False
+        return [send() for send in _arranged(waiting, order)]
+
+    # What RMS knows.
+
+    def returns(self) -> dict[str, Json]:
+        with self._lock:
+            return {
+                code: {**page, "statuses": list(page["statuses"]), "verdicts": dict(page["verdicts"])}
+                for code, page in self._book.items()
+            }
+
+    @property
+    def calls(self) -> list[Json]:
+        """Every push that left: at, method, path, body, status, answer."""
+        return self.bridge.journal.entries()
+
+    def reset(self) -> None:
+        with self._lock:
+            self._book.clear()
+            self._waiting.clear()
+            self._holding = False
+            self._lose = self._double = self._delayed = 0
+        self.bridge.journal.clear()
+
+    def _page(self, code: str, forward: str, status: str | None) -> Json:
+        fresh: Json = {"forwardOrderCode": forward, "items": [], "statuses": [], "verdicts": {}}
+        with self._lock:
+            page = self._book.setdefault(code, fresh)
+            page["statuses"] += [status] if status else []
+            return page
+
+    def _push(self, method: str, path: str, body: Json) -> Answer:
+        def send() -> Answer:
+            return self.bridge.send(method, path, body, attempts=self.attempts if self.retry else 1)
+
+        with self._lock:
+            if self._holding:
+                self._waiting.append(send)
+                return HELD_BACK
+            lost, doubled, wait = self._next_misbehaviour()
+        if lost:
+            return LOST
+        time.sleep(wait)
+        answer = send()
+        return send() if doubled else answer
+
+    def _next_misbehaviour(self) -> tuple[bool, bool, float]:
+        lost, doubled, delayed = self._lose > 0, self._double > 0, self._delayed > 0
+        self._lose -= lost
+        self._double -= doubled and not lost
+        self._delayed -= delayed and not lost
+        return lost, doubled, self._delay if delayed else 0.0
+
+
+def _arranged(waiting: list[Callable[[], Answer]], order: str | list[int]) -> list[Callable[[], Answer]]:
+    if isinstance(order, list):
+        return [waiting[position] for position in order]
+    if order not in ("forward", "reverse", "shuffle"):
+        raise ValueError("order: forward, reverse, shuffle or a list of positions")
+    arranged = waiting[::-1] if order == "reverse" else list(waiting)
+    if order == "shuffle":
+        random.shuffle(arranged)
+    return arranged
+
+
+def _status_pages(rms: RmsSimulator) -> Flask:
+    app = Flask("rms")
+    app.add_url_rule("/", "returns", lambda: jsonify(rms.returns()))
+    app.add_url_rule("/calls", "calls", lambda: jsonify(rms.calls))
+    return app
