@@ -1,0 +1,143 @@
+"""The database: engines for SQLite and PostgreSQL, one transaction per unit of work, and the database's own clock.
+
+Moments are stored as whole milliseconds since 1970 UTC, so that both stores compare and add them alike; Python sees
+aware datetimes in UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import BigInteger, Connection, Engine, Integer, create_engine, event
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.engine import Dialect, make_url
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.types import JSON, TypeDecorator
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_BUSY_MILLISECONDS = 30_000
+_WAL_TRIES = 20
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware datetime, kept as milliseconds since 1970 UTC."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        """datetime -> milliseconds; a naive one is a fault of ours."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a moment needs a time zone")
+        return (value - _EPOCH) // timedelta(milliseconds=1)
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
+        """Milliseconds -> datetime."""
+        return None if value is None else _EPOCH + timedelta(milliseconds=value)
+
+
+class db_now(ColumnElement[datetime]):  # noqa: N801 - reads as the SQL function it is
+    """The database's clock, optionally moved: `db_now(seconds=30)`. Leases and due times use nothing else."""
+
+    type = Moment()
+    inherit_cache = False
+
+    def __init__(self, seconds: float = 0):
+        self.milliseconds = round(seconds * 1000)
+
+
+@compiles(db_now, "sqlite")
+def _now_sqlite(element: db_now, _compiler: Any, **_: Any) -> str:
+    return f"(CAST(ROUND((julianday('now') - 2440587.5) * 86400000) AS INTEGER) + {element.milliseconds})"
+
+
+@compiles(db_now, "postgresql")
+def _now_postgresql(element: db_now, _compiler: Any, **_: Any) -> str:
+    # clock_timestamp, not now(): a transaction that waited for a lock must not lease from the past
+    return f"(CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) + {element.milliseconds})"
+
+
+Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+BigId = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up only an INTEGER key
+
+
+class Base(DeclarativeBase):
+    """The tables' common base."""
+
+
+class Database:
+    """One database and the only two ways to open a session on it: to read, or to write. Neither spans HTTP."""
+
+    def __init__(self, url: str, pool_size: int = 10):
+        self.url = url
+        self.engine = _create_engine(url, pool_size)
+        self._reader = self.engine.execution_options(begin="BEGIN")
+
+    @property
+    def is_sqlite(self) -> bool:
+        """True on SQLite, where one writer works at a time."""
+        return self.engine.dialect.name == "sqlite"
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """A session in one transaction: committed at the end, rolled back on any exception."""
+        with Session(self.engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A session for looking only; what is changed in it is thrown away."""
+        with Session(self._reader, expire_on_commit=False, autoflush=False) as session:
+            yield session
+            session.rollback()
+
+    def dispose(self) -> None:
+        """Close the pool, e.g. after a fork or at the end."""
+        self.engine.dispose()
+
+
+def _create_engine(url: str, pool_size: int) -> Engine:
+    if make_url(url).get_backend_name() != "sqlite":
+        return create_engine(url, pool_size=pool_size, max_overflow=10, pool_pre_ping=True, hide_parameters=True)
+    path = make_url(url).database
+    if path:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(
+        url, connect_args={"timeout": _BUSY_MILLISECONDS / 1000}, pool_size=pool_size, hide_parameters=True
+    )
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # the driver must not begin transactions of its own
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {_BUSY_MILLISECONDS}")
+    for attempt in range(_WAL_TRIES):  # two processes that start together: "database is locked" despite busy_timeout
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+            break
+        except Exception:  # sqlite3.OperationalError; the driver's module is not imported here
+            if attempt == _WAL_TRIES - 1:
+                raise
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # IMMEDIATE: a transaction that reads first and writes later would otherwise fail when another wrote in between
+    connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN IMMEDIATE"))
+
+
+__all__ = ["Base", "BigId", "Database", "Json", "Moment", "OperationalError", "db_now"]

@@ -1,0 +1,148 @@
+"""Shopify orders in our own words: what matters about an order, whether it is held, and what OMS must hear of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+
+@dataclass(frozen=True)
+class OrderLine:
+    """One line item. Quantities are pieces; `id` is Shopify's line item id, in the id space of that shop's orders."""
+
+    id: int
+    sku: str
+    variant_id: int | None
+    quantity: int  # as ordered; never lowered by Shopify
+    current_quantity: int  # what is left after cancels, edits and removals
+    fulfillable_quantity: int
+    unit_codes: tuple[str, ...] = ()  # return item codes this line replaces, from the line item property
+
+
+class Fulfillment(StrEnum):
+    """How much of an order has left the warehouse."""
+
+    NONE = "none"
+    PARTIAL = "partial"
+    FULL = "full"
+
+
+@dataclass(frozen=True)
+class OrderSnapshot:
+    """A Shopify order at one moment, without anything about the customer. Times are UTC."""
+
+    id: int
+    name: str
+    tags: tuple[str, ...]
+    created_at: datetime
+    updated_at: datetime
+    cancelled_at: datetime | None
+    fulfillment: Fulfillment
+    lines: tuple[OrderLine, ...]
+    return_codes: tuple[str, ...] = ()  # from the link attribute or a link tag
+    original_order: str | None = None
+
+    @property
+    def cancelled(self) -> bool:
+        """True when the whole order is off: cancelled as such, or edited down to nothing."""
+        return self.cancelled_at is not None or (
+            bool(self.lines) and all(line.current_quantity == 0 for line in self.lines)
+        )
+
+    def same_meaning(self, other: OrderSnapshot) -> bool:
+        """True when nothing that any rule looks at differs; the stamp itself means nothing."""
+        return self.normalised() == replace(other, updated_at=self.updated_at).normalised()
+
+    def normalised(self) -> OrderSnapshot:
+        """The same order with its unordered parts in one order, so that two readings compare equal."""
+        tags = tuple(sorted(tag.casefold() for tag in self.tags))
+        # a webhook names the variant, the Admin read does not (it would need read_products): not a difference
+        lines = tuple(replace(line, variant_id=None) for line in sorted(self.lines, key=lambda line: line.id))
+        return replace(self, tags=tags, lines=lines)
+
+
+@dataclass(frozen=True)
+class HoldTags:
+    """The merchant's tags that decide whether an order is held (settings `exchange.*`)."""
+
+    hold: str
+    others: tuple[str, ...] = ()
+    release: str | None = None
+
+
+def has_tag(tags: Iterable[str], tag: str) -> bool:
+    """Shopify compares order tags ignoring case, and so do we."""
+    wanted = tag.strip().casefold()
+    return any(one.strip().casefold() == wanted for one in tags)
+
+
+def is_held(tags: Iterable[str], rules: HoldTags) -> bool:
+    """True when a hold tag is on the order and no release tag lifts it."""
+    present = list(tags)
+    if rules.release and has_tag(present, rules.release):
+        return False
+    return any(has_tag(present, tag) for tag in (rules.hold, *rules.others))
+
+
+def split_codes(text: str) -> tuple[str, ...]:
+    """`"R1, R2"` -> `("R1", "R2")`; empty parts dropped, order kept, doubles dropped."""
+    return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+
+
+def find_return_codes(
+    attributes: Mapping[str, str], tags: Iterable[str], attribute: str, prefix: str
+) -> tuple[str, ...]:
+    """Return order codes this order replaces: from the order attribute, else from tags with the prefix (§8 rules 1, 2)."""
+    named = split_codes(attributes.get(attribute, ""))
+    if named:
+        return named
+    folded = prefix.casefold()
+    codes = (tag.strip()[len(prefix) :].strip() for tag in tags if tag.strip().casefold().startswith(folded))
+    return tuple(dict.fromkeys(code for code in codes if code))
+
+
+@dataclass(frozen=True)
+class OmsRecord:
+    """What OMS has acknowledged about an order: the only thing our calls are compared with. Keys are line ids."""
+
+    on_hold: bool
+    ordered: Mapping[int, int]  # quantities OMS was told at creation; a line gone by then was never told
+    cancelled: Mapping[int, int]  # absolute cancelled quantities
+
+
+class OmsNeed(StrEnum):
+    """What OMS must still hear, in the order it must hear it."""
+
+    CREATE = "create"
+    CANCEL = "cancel"
+    UNHOLD = "unhold"
+    HOLD = "hold"
+
+
+def find_cancelled_quantities(order: OrderSnapshot, record: OmsRecord) -> dict[int, int]:
+    """Absolute cancelled quantity of each line OMS knows, the form `PUT /orders/{code}/cancel` wants (increff.md §3.3).
+
+    Never below what OMS has acknowledged: a total cannot be taken back.
+    """
+    left = {} if order.cancelled_at is not None else {line.id: line.current_quantity for line in order.lines}
+    return {
+        line: max(ordered - left.get(line, 0), record.cancelled.get(line, 0), 0)
+        for line, ordered in record.ordered.items()
+    }
+
+
+def find_oms_needs(order: OrderSnapshot, *, held: bool, record: OmsRecord | None) -> list[OmsNeed]:
+    """What differs between the order and what OMS acknowledged, in sending order (a cancel before the unhold)."""
+    if record is None:
+        return [] if order.cancelled else [OmsNeed.CREATE]
+    needs = []
+    cancelled = find_cancelled_quantities(order, record)
+    if any(quantity > record.cancelled.get(line, 0) for line, quantity in cancelled.items()):
+        needs.append(OmsNeed.CANCEL)
+    if all(cancelled[line] >= ordered for line, ordered in record.ordered.items()):
+        return needs  # a fully cancelled order needs no word about its hold
+    if record.on_hold != held:
+        needs.append(OmsNeed.HOLD if held else OmsNeed.UNHOLD)
+    return needs

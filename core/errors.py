@@ -1,0 +1,47 @@
+"""Errors carry their fate (law 9): what becomes of the event or effect that met them."""
+
+from __future__ import annotations
+
+
+class Fault(Exception):
+    """Something went wrong whose handling is known. `str()` is a sentence a merchant may read, without secrets."""
+
+
+class Transient(Fault):
+    """Try again later; `retry_after` in seconds when the far side named it."""
+
+    def __init__(self, message: str, retry_after: float | None = None):
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Throttled(Transient):
+    """The far side said "slow down" and did nothing; counts as no attempt."""
+
+
+class Ambiguous(Fault):
+    """The call may or may not have been carried out: look before doing it again (law 4)."""
+
+
+class Permanent(Fault):
+    """Trying again as it is cannot help: park it with these words."""
+
+
+class NeedsSettings(Fault):
+    """The merchant must change a setting or a credential first."""
+
+
+class AccessRefused(NeedsSettings):
+    """The far side refused our credentials (401, 403)."""
+
+
+class Gone(Permanent):
+    """The endpoint is no more (410)."""
+
+
+class BadInput(Fault):
+    """A caller's body cannot be understood. `faults` names each fault with its path, all at once."""
+
+    def __init__(self, faults: list[str]):
+        super().__init__("; ".join(faults))
+        self.faults = faults

@@ -1,0 +1,228 @@
+"""The one door out (law 12): time-outs, no redirects, private addresses refused at connect time, answers capped.
+
+The address is looked up once and the connection goes to exactly the address that was checked, so a name that answers
+differently the second time (DNS rebinding) gains nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import json
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import PoolManager
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import NewConnectionError
+
+from core.clock import monotonic
+from core.errors import AccessRefused, Ambiguous, Gone, Permanent, Throttled, Transient
+
+CONNECT_SECONDS = 3.05
+DEADLINE_SECONDS = 10.0  # a whole call, well inside the send deadline's share of a lease
+MAX_ANSWER_BYTES = 5 * 1024 * 1024
+_EXCERPT_CHARACTERS = 500
+_RETRY_STATUSES = frozenset({408, 425, 500, 502, 503, 504})
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the far side said. `headers` ignore case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def read_json(self) -> Any:
+        """The body as JSON, or None when it is none."""
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            return None
+
+    def excerpt(self) -> str:
+        """The first characters of the body, printable, for a person to read."""
+        text = self.body[: _EXCERPT_CHARACTERS * 4].decode("utf-8", "replace")
+        return "".join(one if one.isprintable() else " " for one in text)[:_EXCERPT_CHARACTERS].strip()
+
+
+class AddressGuard:
+    """Which addresses may be reached: public ones, and the private networks an operator allowed."""
+
+    def __init__(self, allowed: tuple[str, ...]):
+        self._allowed = [ipaddress.ip_network(network) for network in allowed]
+
+    def allows(self, text: str) -> bool:
+        """True when this literal address may be connected to."""
+        address = ipaddress.ip_address(text.partition("%")[0])
+        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
+            address = address.ipv4_mapped
+        return self.names_allowed(address) or (address.is_global and not address.is_multicast)
+
+    def names_allowed(self, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+        """True when the operator allowed a network that holds this address."""
+        return any(address.version == network.version and address in network for network in self._allowed)
+
+    def connect(self, host: str, port: int, timeout: float) -> socket.socket:
+        """Connect to the first permitted address of `host`. Raises Permanent when none is permitted."""
+        failure: Exception = Permanent(f"{host} leads to a private address, which ALLOW_PRIVATE_NETWORKS forbids")
+        for family, kind, protocol, _, place in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+            if not self.allows(str(place[0])):
+                continue
+            try:
+                return self._open(socket.socket(family, kind, protocol), place, timeout)
+            except OSError as error:
+                failure = error
+        raise failure
+
+    @staticmethod
+    def _open(connection: socket.socket, place: Any, timeout: float) -> socket.socket:
+        try:
+            connection.settimeout(timeout)
+            connection.connect(place)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except OSError:
+            connection.close()
+            raise
+        return connection
+
+
+def _guarded_pools(guard: AddressGuard) -> dict[str, type[HTTPConnectionPool]]:
+    """urllib3 connection pools whose connections pass the guard."""
+
+    def open_socket(connection: HTTPConnection) -> socket.socket:
+        try:
+            return guard.connect(connection.host.strip("[]"), connection.port, CONNECT_SECONDS)
+        except OSError as error:
+            raise NewConnectionError(connection, str(error)) from error
+
+    plain = type("GuardedConnection", (HTTPConnection,), {"_new_conn": open_socket})
+    secure = type("GuardedSecureConnection", (HTTPSConnection,), {"_new_conn": open_socket})
+    return {
+        "http": type("GuardedPool", (HTTPConnectionPool,), {"ConnectionCls": plain}),
+        "https": type("GuardedSecurePool", (HTTPSConnectionPool,), {"ConnectionCls": secure}),
+    }
+
+
+class _GuardedAdapter(HTTPAdapter):
+    def __init__(self, guard: AddressGuard):
+        self._guard = guard
+        super().__init__(pool_connections=32, pool_maxsize=16, max_retries=0)
+
+    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: Any) -> None:
+        self.poolmanager = PoolManager(num_pools=connections, maxsize=maxsize, block=block, **options)
+        self.poolmanager.pool_classes_by_scheme = _guarded_pools(self._guard)
+
+
+class HttpDoor:
+    """Sends one request and returns the answer; holds no cookies, follows no redirect, uses no proxy."""
+
+    def __init__(self, allowed_networks: tuple[str, ...] = ()):
+        self._guard = AddressGuard(allowed_networks)
+        self._plain_allowed = bool(allowed_networks)
+        self._session = requests.Session()
+        self._session.trust_env = False
+        self._session.cookies.set_policy(_NoCookies())
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, _GuardedAdapter(self._guard))
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        json_body: Any = None,
+        body: bytes | None = None,
+        params: Mapping[str, str] | None = None,
+        deadline_seconds: float = DEADLINE_SECONDS,
+    ) -> Answer:
+        """Call once. Raises Transient when nothing can have been done, Ambiguous when it may have been."""
+        self._check_url(url)
+        content = json.dumps(json_body, ensure_ascii=False).encode() if json_body is not None else body
+        sent_headers = {"User-Agent": "Returnbridge/1", "Accept": "application/json", **(headers or {})}
+        if json_body is not None:
+            sent_headers["Content-Type"] = "application/json"
+        end = monotonic() + deadline_seconds
+        try:
+            with self._session.request(
+                method, url, params=params, data=content, headers=sent_headers, stream=True,
+                allow_redirects=False, timeout=(CONNECT_SECONDS, deadline_seconds),
+            ) as response:  # fmt: skip
+                return Answer(response.status_code, response.headers, _read_capped(response, end))
+        except requests.exceptions.ConnectionError as error:
+            raise _classify_broken(error) from None
+        except requests.exceptions.RequestException as error:
+            raise Ambiguous(f"no answer: {type(error).__name__}") from None
+
+    def _check_url(self, url: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or "\\" in url:
+            raise Permanent("the address must be a plain http(s) URL")
+        if parts.scheme == "http" and not self._plain_allowed:
+            raise Permanent("http:// is refused: use https://")
+
+
+class _NoCookies(requests.cookies.cookielib.DefaultCookiePolicy):  # type: ignore[misc,name-defined]
+    def set_ok(self, cookie: Any, request: Any) -> bool:  # noqa: ARG002 - the signature is the library's
+        return False
+
+
+def _read_capped(response: requests.Response, end: float) -> bytes:
+    """Read at most MAX_ANSWER_BYTES, until the deadline: an endless or dripping answer ends the call."""
+    content = bytearray()
+    for chunk in response.iter_content(16 * 1024):
+        content += chunk
+        if len(content) > MAX_ANSWER_BYTES:
+            raise Ambiguous("the answer is larger than 5 MiB")
+        if monotonic() > end:
+            raise Ambiguous("the answer took too long")
+    return bytes(content)
+
+
+def _classify_broken(error: requests.exceptions.ConnectionError) -> Exception:
+    """A connection that never stood did nothing; one that broke later may have."""
+    cause: BaseException | None = error
+    while cause is not None:
+        reason = getattr(cause, "reason", None) or (cause.args[0] if cause.args else None)
+        if isinstance(cause, NewConnectionError) or isinstance(reason, NewConnectionError):
+            return Transient("could not connect")
+        cause = reason if isinstance(reason, BaseException) else cause.__cause__
+    return Ambiguous("the connection broke before an answer came")
+
+
+def read_retry_after(answer: Answer) -> float | None:
+    """`Retry-After` in seconds; fractions as Shopify sends them are read, dates and nonsense are not."""
+    with contextlib.suppress(TypeError, ValueError):
+        return max(0.0, min(float(answer.headers.get("Retry-After", "")), 24 * 3600))
+    return None
+
+
+def raise_for_answer(answer: Answer, system: str) -> None:
+    """Raise the fate of an answer that is not 2xx (DESIGN §9). The message holds the far side's own words."""
+    status = answer.status
+    if 200 <= status < 300:
+        return
+    words = f"{system} answered {status}: {answer.excerpt()}".rstrip(": ")
+    if status in (401, 403):
+        raise AccessRefused(words)
+    if status == 410:
+        raise Gone(words)
+    if status == 429:
+        raise Throttled(words, read_retry_after(answer))
+    if status in (408, 425, 503):
+        raise Transient(words, read_retry_after(answer))
+    if status in _RETRY_STATUSES:
+        raise Ambiguous(words)  # a 500 may come after the work was done
+    if 300 <= status < 400:
+        raise Permanent(f"{system} answered {status}: redirects are not followed")
+    if status > 500:
+        raise Ambiguous(words)
+    raise Permanent(words)

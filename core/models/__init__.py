@@ -1,0 +1,25 @@
+"""All tables; importing this fills `Base.metadata`."""
+
+from core.models.exchange import Exchange, ExchangeHistory, ExchangeLink
+from core.models.inbound import Event
+from core.models.order import OmsOrder, Order
+from core.models.outbox import Attempt, Effect
+from core.models.returns import ReturnOrder, ReturnUnitRow, VerdictRow
+from core.models.tenant import BridgeCredential, SettingsVersion, Shop
+
+__all__ = [
+    "Attempt",
+    "BridgeCredential",
+    "Effect",
+    "Event",
+    "Exchange",
+    "ExchangeHistory",
+    "ExchangeLink",
+    "OmsOrder",
+    "Order",
+    "ReturnOrder",
+    "ReturnUnitRow",
+    "SettingsVersion",
+    "Shop",
+    "VerdictRow",
+]

@@ -1,0 +1,49 @@
+"""Shopify orders as last seen, and what OMS has acknowledged about them. Nothing about the customer."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.db import Base, Json, Moment
+
+
+class Order(Base):
+    """The newest state of an order that concerns us. `order_id` is Shopify's numeric id."""
+
+    __tablename__ = "orders"
+    shop_id: Mapped[int] = mapped_column(ForeignKey("shops.id", ondelete="CASCADE"), primary_key=True)
+    order_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    name: Mapped[str] = mapped_column(String(255))
+    tags: Mapped[list[str]] = mapped_column(Json)
+    created_at: Mapped[datetime] = mapped_column(Moment)
+    updated_at: Mapped[datetime] = mapped_column(Moment)  # Shopify's stamp, one-second resolution
+    cancelled_at: Mapped[datetime | None] = mapped_column(Moment)
+    fulfillment: Mapped[str] = mapped_column(String(16))
+    lines: Mapped[list[dict[str, Any]]] = mapped_column(Json)
+    return_codes: Mapped[list[str]] = mapped_column(Json)
+    original_order: Mapped[str | None] = mapped_column(String(255))
+    __table_args__ = (Index("ix_orders_name", "shop_id", "name"),)
+
+
+class OmsOrder(Base):
+    """An order as OMS has acknowledged it. No row: OMS does not know the order.
+
+    Dispatch times are remembered because every later `PUT /orders/{code}` must repeat them (increff.md §3.2).
+    """
+
+    __tablename__ = "oms_orders"
+    shop_id: Mapped[int] = mapped_column(ForeignKey("shops.id", ondelete="CASCADE"), primary_key=True)
+    order_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    code: Mapped[str] = mapped_column(String(255))
+    location_code: Mapped[str] = mapped_column(String(255))
+    on_hold: Mapped[bool] = mapped_column(Boolean)
+    ordered: Mapped[dict[str, int]] = mapped_column(Json)  # line id -> quantity told at creation
+    cancelled: Mapped[dict[str, int]] = mapped_column(Json)  # line id -> absolute cancelled quantity
+    skus: Mapped[dict[str, str]] = mapped_column(Json)  # line id -> the channelSkuCode we sent
+    dispatch_by: Mapped[datetime] = mapped_column(Moment)
+    start_processing: Mapped[datetime] = mapped_column(Moment)
+    acknowledged_at: Mapped[datetime] = mapped_column(Moment)

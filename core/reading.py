@@ -1,0 +1,103 @@
+"""Reading JSON from strangers: bounded, strict where leniency loses data, and with every fault named by its path."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from core.errors import BadInput
+
+MAX_DEPTH = 64
+_TOO_DEEP = f"body: nested deeper than {MAX_DEPTH}"
+
+
+def read_object(body: bytes) -> dict[str, Any]:
+    """Parse a JSON object. Raises BadInput for not JSON, not an object, NaN, NUL in text or nesting beyond 64."""
+    if not body.strip():
+        raise BadInput(["body: empty"])
+    try:
+        value = json.loads(body, parse_constant=_refuse_constant)
+    except BadInput:
+        raise
+    except RecursionError:
+        raise BadInput([_TOO_DEEP]) from None
+    except ValueError:
+        raise BadInput(["body: not JSON"]) from None
+    if not isinstance(value, dict):
+        raise BadInput(["body: must be a JSON object"])
+    faults = list(dict.fromkeys(_find_bad_values(value, "")))
+    if faults:
+        raise BadInput(faults)
+    return value
+
+
+def _refuse_constant(name: str) -> None:
+    raise BadInput([f"body: {name} is not JSON"])
+
+
+def _find_bad_values(value: Any, path: str, depth: int = 1) -> Iterator[str]:
+    """Faults no database column or other system survives: NUL, half a surrogate pair, infinity, endless nesting."""
+    if depth > MAX_DEPTH + 1:
+        yield _TOO_DEEP
+    elif isinstance(value, str):
+        yield from _find_bad_text(value, path)
+    elif isinstance(value, float) and value in (float("inf"), float("-inf")):
+        yield f"{path}: number too large"
+    elif isinstance(value, dict):
+        for key, one in value.items():
+            yield from _find_bad_text(key, f"{path} (a key)".strip())
+            yield from _find_bad_values(one, f"{path}.{key}" if path else key, depth + 1)
+    elif isinstance(value, list):
+        for number, one in enumerate(value):
+            yield from _find_bad_values(one, f"{path}[{number}]", depth + 1)
+
+
+def _find_bad_text(text: str, path: str) -> Iterator[str]:
+    printable = path.encode("ascii", "replace").decode().replace("\x00", "?")
+    if "\x00" in text:
+        yield f"{printable}: contains NUL"
+    elif any("\ud800" <= character <= "\udfff" for character in text):
+        yield f"{printable}: contains broken Unicode"
+
+
+_WORDS = {
+    "missing": "required",
+    "string_type": "must be text",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "list_type": "must be an array",
+    "dict_type": "must be an object",
+    "model_type": "must be an object",
+    "model_attributes_type": "must be an object",
+    "extra_forbidden": "unknown key",
+}
+
+
+def describe_faults(error: ValidationError) -> list[str]:
+    """Each fault of a pydantic validation as `orderItems[2].channelSkuCode: required`."""
+    return [f"{render_path(one['loc'])}: {_describe(one)}" for one in error.errors(include_url=False)]
+
+
+def _describe(fault: Mapping[str, Any]) -> str:
+    if fault["type"] == "string_too_long":
+        return f"longer than {fault['ctx']['max_length']} characters"
+    if fault["type"] in ("string_too_short", "too_short"):
+        return "must not be empty"
+    text = str(fault["msg"])
+    return _WORDS.get(fault["type"], text.removeprefix("Value error, "))
+
+
+def render_path(location: Iterable[str | int]) -> str:
+    """`("orderItems", 2, "sku")` -> `orderItems[2].sku`."""
+    path = ""
+    for part in location:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
+    return path or "body"
