@@ -15,6 +15,7 @@ from simulators.oms.budget import Budget
 from simulators.oms.orders import Orders
 from simulators.oms.returns import ReturnRules, Returns
 from simulators.oms.web import application
+from simulators.rms_bodies import verdict_body
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -127,13 +128,8 @@ class OmsSimulator:
     ) -> Answer:
         """Report QC to the channel. A verdict: itemCode, sku, status PASS or FAIL, for a FAIL reason and imageUrls."""
         found = self._returns.find(return_order_code)
-        body = {
-            "returnOrderCode": found.code,
-            "forwardOrderCode": found.forward,
-            "locationCode": found.location,
-            "orderItems": [verdict_item(verdict) for verdict in verdicts],
-            **overrides,
-        }
+        overrides = {"locationCode": found.location, **overrides}
+        body = verdict_body(found.code, found.forward, verdicts, **overrides)
         return self.bridge.send(method, "/oms/return-acknowledgements", body, attempts=attempts)
 
     def _all(self, code: str) -> list[Json]:
@@ -158,15 +154,3 @@ class OmsSimulator:
     def search_order(self, order_code: str, location_code: str) -> Json:
         with self._lock:
             return self._orders.find(order_code, location_code).searched()
-
-
-def verdict_item(verdict: Json) -> Json:
-    """One element of a Returns Processing Update; reason and pictures are null on PASS (reference §2.6)."""
-    failed = verdict.get("status", "PASS") != "PASS"
-    return {
-        "itemCode": verdict["itemCode"],
-        "channelSkuCode": verdict.get("sku", verdict.get("channelSkuCode")),
-        "qcStatus": verdict.get("status", "PASS"),
-        "qcReason": verdict.get("reason", "OTHER_DAMAGE" if failed else None),
-        "imageUrls": verdict.get("imageUrls"),
-    }
