@@ -120,8 +120,8 @@ class RmsSimulator:
         with self._lock:
             self._holding = True
 
-    def let_go(self, order: str | list[int] = "forward") -> list[Answer]:
-        """Send what waits: forward, reverse, shuffle, or the positions in the wanted order."""
+    def let_go(self, order: str | list[int] = "fifo") -> list[Answer]:
+        """Send what waits: fifo, lifo, shuffle, or the positions in the wanted order."""
         with self._lock:
             waiting, self._waiting, self._holding = self._waiting, [], False
         return [send() for send in _arranged(waiting, order)]
@@ -181,9 +181,9 @@ class RmsSimulator:
 def _arranged(waiting: list[Callable[[], Answer]], order: str | list[int]) -> list[Callable[[], Answer]]:
     if isinstance(order, list):
         return [waiting[position] for position in order]
-    if order not in ("forward", "reverse", "shuffle"):
-        raise ValueError("order: forward, reverse, shuffle or a list of positions")
-    arranged = waiting[::-1] if order == "reverse" else list(waiting)
+    if order not in ("fifo", "lifo", "shuffle"):
+        raise ValueError("order: fifo, lifo, shuffle or a list of positions")
+    arranged = waiting[::-1] if order == "lifo" else list(waiting)
     if order == "shuffle":
         random.shuffle(arranged)
     return arranged

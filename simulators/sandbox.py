@@ -114,12 +114,12 @@ class Sandbox:
         items = [
             {"itemCode": f"{code}-{n}", "sku": f"SHIRT-M-{n}", "reason": "Different Size"} for n in range(1, units + 1)
         ]
-        first = self.shopify.create_order(self.shop, lines=[{"sku": i["sku"], "quantity": 1} for i in items])
+        first = self.shopify.create_order(self.shop, line_items=[{"sku": item["sku"]} for item in items])
         replacement = self.shopify.create_order(
             self.shop,
             tags=REPLACEMENT_TAGS,
-            attributes={"return_order_code": code},
-            lines=[{"sku": i["sku"].replace("-M-", "-L-"), "quantity": 1} for i in items],
+            note_attributes={"return_order_code": code},
+            line_items=[{"sku": item["sku"].replace("-M-", "-L-")} for item in items],
         )
         status, answer = self.rms.push_return(code, str(first["id"]), items)
         return {"returnOrderCode": code, "original": first, "replacement": replacement, "push": [status, answer]}
