@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import pytest
 import requests
 
 from simulators.oms import OmsSimulator
@@ -50,21 +49,10 @@ def oms_and_client(**settings: Any) -> Iterator[tuple[OmsSimulator, Client]]:
     oms = OmsSimulator("user", "pass", **settings)
     with serve(oms.wsgi) as served:
         client = Client(served.url)
-        yield oms, client
-        client.session.close()
-
-
-@pytest.fixture
-def oms() -> OmsSimulator:
-    return OmsSimulator("user", "pass")
-
-
-@pytest.fixture
-def client(oms: OmsSimulator) -> Iterator[Client]:
-    with serve(oms.wsgi) as served:
-        made = Client(served.url)
-        yield made
-        made.session.close()
+        try:
+            yield oms, client
+        finally:
+            client.session.close()
 
 
 def line(code: str = "L1", sku: str = "SKU-1", quantity: int = 2, **more: Any) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from increff_cases import (
     Client,
     expectation,
     given,
+    oms_and_client,
     outward,
     seen,
 )
@@ -21,6 +22,22 @@ from simulators.oms import OmsSimulator
 from simulators.partner import PartnerSimulator, request_headers
 from simulators.rms import RmsSimulator
 from simulators.serving import Served, serve
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[OmsSimulator, Client]]:
+    with oms_and_client() as both:
+        yield both
+
+
+@pytest.fixture
+def oms(pair: tuple[OmsSimulator, Client]) -> OmsSimulator:
+    return pair[0]
+
+
+@pytest.fixture
+def client(pair: tuple[OmsSimulator, Client]) -> Client:
+    return pair[1]
 
 
 @pytest.fixture

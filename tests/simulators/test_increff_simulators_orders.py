@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -20,6 +21,22 @@ from increff_cases import (
 )
 
 from simulators.oms import OmsSimulator, RefusalError
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[OmsSimulator, Client]]:
+    with oms_and_client() as both:
+        yield both
+
+
+@pytest.fixture
+def oms(pair: tuple[OmsSimulator, Client]) -> OmsSimulator:
+    return pair[0]
+
+
+@pytest.fixture
+def client(pair: tuple[OmsSimulator, Client]) -> Client:
+    return pair[1]
 
 
 def test_an_order_is_created_and_shown(oms: OmsSimulator, client: Client) -> None:

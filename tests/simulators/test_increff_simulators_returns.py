@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -18,6 +19,22 @@ from increff_cases import (
 
 from simulators.oms import OmsSimulator
 from simulators.rms_bodies import return_order_body
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[OmsSimulator, Client]]:
+    with oms_and_client() as both:
+        yield both
+
+
+@pytest.fixture
+def oms(pair: tuple[OmsSimulator, Client]) -> OmsSimulator:
+    return pair[0]
+
+
+@pytest.fixture
+def client(pair: tuple[OmsSimulator, Client]) -> Client:
+    return pair[1]
 
 
 @pytest.mark.parametrize(
