@@ -63,7 +63,7 @@ class RmsSimulator:
         body = return_order_body(returnOrderCode, forwardOrderCode, items, without, **overrides)
         page = self._page(returnOrderCode, forwardOrderCode, body.get("returnOrderStatus"))
         with self._lock:
-            page["items"] = [dict(item) for item in items]
+            page["items"] = _units(items)
         return self._push("POST", "/rms/return-orders", body)
 
     def notify(
@@ -79,7 +79,7 @@ class RmsSimulator:
         if returnOrderCode is not None:
             page = self._page(returnOrderCode, forwardOrderCode, notificationType)
             with self._lock:
-                page["items"] = page["items"] or [dict(item) for item in items or []]
+                page["items"] = page["items"] or _units(items or [])
         return self._push("POST", "/rms/notifications", body)
 
     def send_verdict(
@@ -176,6 +176,11 @@ class RmsSimulator:
         self._double -= doubled and not lost
         self._delayed -= delayed and not lost
         return lost, doubled, self._delay if delayed else 0.0
+
+
+def _units(items: list[Json]) -> list[Json]:
+    """Items as the book keeps them: notifications may call the code `itemId`."""
+    return [{**item, "itemCode": item.get("itemCode", item.get("itemId"))} for item in items]
 
 
 def _arranged(waiting: list[Callable[[], Answer]], order: str | list[int]) -> list[Callable[[], Answer]]:

@@ -93,7 +93,11 @@ def notification_body(
         "returnOrderTime": int(time.time()),
     }
     lines = [
-        {"itemId": item.get("itemId", item.get("itemCode")), "sku": item["sku"], "quantity": item.get("quantity", 1)}
+        {
+            "itemId": item.get("itemId", item.get("itemCode")),
+            "sku": item.get("sku"),
+            "quantity": item.get("quantity", 1),
+        }
         for item in items or []
     ]
     return {

@@ -31,8 +31,12 @@ def read_body(environ: WSGIEnvironment) -> bytes:
     source = environ["wsgi.input"]
     if environ.get("wsgi.input_terminated"):
         return bytes(source.read())
-    length = environ.get("CONTENT_LENGTH") or "0"
-    return bytes(source.read(int(length))) if length.isdigit() else b""
+    announced = environ.get("CONTENT_LENGTH") or "0"
+    length = int(announced) if announced.isdecimal() else 0
+    body = bytes(source.read(length))
+    if len(body) < length:
+        raise ConnectionAbortedError("the caller left before its body was complete")
+    return body
 
 
 def run_whole(app: WSGIApplication, environ: WSGIEnvironment) -> Answer:

@@ -76,7 +76,8 @@ class Orders:
         self._lock = lock
         self._effects = effects
         self._defined = frozenset(defined_attributes)
-        self._orders: dict[tuple[str | None, str], Order] = {}
+        # By code, then by location.
+        self._orders: dict[str, dict[str | None, Order]] = {}
 
     def create(self, body: Json) -> None:
         refuse_if(check_fields(body, OUTWARD_ORDER) + _location_faults(body))
@@ -95,12 +96,13 @@ class Orders:
     def _keep(self, order: Order) -> None:
         with self._lock:
             # Reference §3.1: unique by location and channel order id.
-            if (order.location, order.code) in self._orders:
+            of_code = self._orders.setdefault(order.code, {})
+            if order.location in of_code:
                 raise RefusalError(
                     f"orderCode: order {order.code} already exists for location {order.location}",
                     message="Order already exists",
                 )
-            self._orders[order.location, order.code] = order
+            of_code[order.location] = order
             self._effects["orders_created"] += 1
 
     def update(self, code: str, body: Json) -> None:
@@ -171,15 +173,21 @@ class Orders:
     def find(self, code: str, location: str | None = None) -> Order:
         """Without a location the code alone must be unambiguous."""
         with self._lock:
-            found = [o for o in self._orders.values() if o.code == code and location in (None, o.location)]
+            found = [order for order in self.of_code(code) if location in (None, order.location)]
         if len(found) == 1:
             return found[0]
         fault = "locationCode: may not be null, the code exists in several locations"
         raise RefusalError(fault if found else f"orderCode: order {code} does not exist", message="Order not found")
 
-    def views(self) -> list[Json]:
+    def of_code(self, code: str) -> list[Order]:
         with self._lock:
-            return [order.view() for order in self._orders.values()]
+            return list(self._orders.get(code, {}).values())
+
+    def views(self, code: str | None = None) -> list[Json]:
+        """All orders, or those of one code."""
+        with self._lock:
+            codes = list(self._orders) if code is None else [code]
+            return [order.view() for each in codes for order in self.of_code(each)]
 
     def clear(self) -> None:
         with self._lock:

@@ -110,7 +110,7 @@ class Returns:
         self._rules = rules
         self._has_order = has_order
         self._form = return_order(rules.fetches_awb, rules.aggregator, rules.courier_fields)
-        self._returns: list[Return] = []
+        self._returns: dict[str, list[Return]] = {}
 
     def create(self, body: Json) -> None:
         refuse_if(check_fields(body, self._form) or _cod_faults(body))
@@ -124,7 +124,7 @@ class Returns:
             made = _from_body(body)
             if self._rules.fetches_awb and not made.awb:
                 made.awb, made.transporter = f"AWB{len(self._returns) + 1:06d}", self._rules.aggregator
-            self._returns.append(made)
+            self._returns.setdefault(made.code, []).append(made)
             self._effects["returns_created"] += 1
 
     def _doubles(self, code: str) -> bool:
@@ -169,7 +169,7 @@ class Returns:
         refuse_if(check_fields(body, RETURN_SEARCH))
         wanted = (body["awbNumber"], body["transporter"])
         with self._lock:
-            found = [r.searched() for r in self._returns if (r.awb, r.transporter) == wanted]
+            found = [r.searched() for r in self._all() if (r.awb, r.transporter) == wanted]
         return {"returnOrderDetailsList": found}
 
     def receive(self, code: str) -> Json:
@@ -185,9 +185,10 @@ class Returns:
             raise RefusalError(f"returnOrderCode: return order {code} does not exist", message="Return order not found")
         return found[0]
 
-    def views(self) -> list[Json]:
+    def views(self, code: str | None = None) -> list[Json]:
+        """All returns, or those of one code."""
         with self._lock:
-            return [r.view() for r in self._returns]
+            return [r.view() for r in (self._all() if code is None else self._known(code))]
 
     def clear(self) -> None:
         with self._lock:
@@ -195,7 +196,10 @@ class Returns:
 
     def _known(self, code: str) -> list[Return]:
         with self._lock:
-            return [r for r in self._returns if r.code == code]
+            return list(self._returns.get(code, ()))
+
+    def _all(self) -> list[Return]:
+        return [r for same_code in self._returns.values() for r in same_code]
 
 
 def _cod_faults(body: Json) -> list[str]:

@@ -49,19 +49,21 @@ class OmsSimulator:
         self._journal, self._lock, self._effects = Journal(), threading.RLock(), Counter[str]()
         rules = ReturnRules(fetches_awb, aggregator, courier_fields, duplicate_return, needs_forward_order)
         self._orders = Orders(self._lock, self._effects, defined_attributes)
-        self._returns = Returns(self._lock, self._effects, rules, has_order=lambda code: bool(self._all(code)))
+        self._returns = Returns(
+            self._lock, self._effects, rules, has_order=lambda code: bool(self._orders.of_code(code))
+        )
         self.wsgi: WSGIApplication = self._journal.wrap(self.faults.wrap(application(self).wsgi_app))
 
     # What OMS knows.
 
     def order(self, code: str, location: str | None = None) -> Json | None:
-        return next((order for order in self._all(code) if location in (None, order["location"])), None)
+        return next((order for order in self._orders.views(code) if location in (None, order["location"])), None)
 
     def orders(self) -> list[Json]:
         return self._orders.views()
 
     def return_order(self, code: str) -> Json | None:
-        return next((each for each in self.returns() if each["code"] == code), None)
+        return next(iter(self._returns.views(code)), None)
 
     def returns(self) -> list[Json]:
         return self._returns.views()
@@ -131,9 +133,6 @@ class OmsSimulator:
         overrides = {"locationCode": found.location, **overrides}
         body = verdict_body(found.code, found.forward, verdicts, **overrides)
         return self.bridge.send(method, "/oms/return-acknowledgements", body, attempts=attempts)
-
-    def _all(self, code: str) -> list[Json]:
-        return [order for order in self.orders() if order["code"] == code]
 
     # The endpoints, by the names the application in `web` gives them.
 

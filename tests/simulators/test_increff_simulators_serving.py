@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -108,3 +109,11 @@ def test_bad_faults_are_refused(faults: Faults) -> None:
     for bad in ({"kind": "explode"}, {"kinds": "drop"}, {"status": 9}):
         with pytest.raises(ValueError, match=r"kind|unknown keys|9"):
             faults.add(bad)
+
+
+def test_a_half_sent_request_is_not_done(faulty: Served, echo: Echo) -> None:
+    with socket.create_connection(("127.0.0.1", faulty.port)) as caller:
+        caller.sendall(b"POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf")
+        caller.shutdown(socket.SHUT_WR)
+        assert caller.recv(100) == b""
+    assert echo.done == 0
