@@ -22,8 +22,10 @@ Json = dict[str, Any]
 # What may be called from outside, by system. A dot reaches one level down.
 ALLOWED: dict[str, tuple[str, ...]] = {
     "shopify": (
-        *("add_shop", "create_order", "edit_tags", "cancel_order", "edit_line", "fulfil", "order", "orders", "reset"),
-        *("send_webhook", "delivery.lose_next", "delivery.double_next", "delivery.hold_back", "delivery.let_go"),
+        *("add_shop", "create_order", "edit_tags", "set_attributes", "cancel_order", "edit_line", "fulfil", "order"),
+        *("orders", "order_payload", "refund_order", "hold_order", "release_holds", "open_return", "close_return"),
+        *("install", "uninstall", "change_scopes", "expire_tokens", "drain", "send_webhook", "effects", "settle"),
+        *("delivery.lose_next", "delivery.double_next", "delivery.hold_back", "delivery.let_go", "delivery.log"),
     ),
     "oms": (
         *("order", "orders", "return_order", "returns", "calls", "effects", "reset", "connect", "seller_cancel"),
@@ -94,6 +96,7 @@ def _application(control: Control) -> Flask:
     app.add_url_rule("/", "page", lambda: render_template("control.html", **control.state()))
     app.add_url_rule("/state", "state", lambda: jsonify(control.state()))
     app.add_url_rule("/press/<button>", "press", lambda button: _press(control, button), methods=["POST"])
+    app.add_url_rule("/reset", "reset", lambda: _reset(control), methods=["POST"])
     app.add_url_rule("/rms/connect", "connect", lambda: _connect(control), methods=["POST"])
     app.add_url_rule(
         "/<system>/faults", "faults", lambda system: _faults(control, system), methods=["GET", "POST", "DELETE"]
@@ -116,6 +119,11 @@ def _arguments() -> Json:
 
 def _connect(control: Control) -> Response:
     control.connect(_arguments())
+    return jsonify(None)
+
+
+def _reset(control: Control) -> Response:
+    control.sandbox.reset()
     return jsonify(None)
 
 

@@ -105,6 +105,12 @@ class Sandbox:
         elif not self.oms.bridge.connected:
             self.oms.connect(rms_username, rms_password, domain)
 
+    def reset(self) -> None:
+        """All data forgotten; addresses, credentials and the shop's access token stay."""
+        for system in (self.shopify, self.oms, self.rms, self.partner):
+            system.reset()
+        self.shopify.add_shop(self.shop, self.access_token)
+
     def new_exchange(self, units: int = 1) -> Json:
         """A customer wants another size: the first order, its return at RMS, and the held replacement order."""
         with self._lock:

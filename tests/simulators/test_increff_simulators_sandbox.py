@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +69,7 @@ def test_pressing_buttons_shows_consequences(sandbox: Sandbox, bridge: App) -> N
     (pushed,) = bridge.bodies("/rms/return-orders")
     state = requests.get(sandbox.control_url + "/state").json()
     assert pushed["forwardOrderCode"] == str(state["shopify"]["orders"][0]["id"])
-    assert state["shopify"]["orders"][1]["tags"] == "increff_exchange, increff_hold"
+    assert state["shopify"]["orders"][1]["tags"] == ["increff_exchange", "increff_hold"]
     for button, status in (("qc-fail", "FAIL"), ("qc-pass", "PASS")):
         requests.post(f"{sandbox.control_url}/press/{button}", data={"code": "RET-1"})
         assert bridge.bodies("/rms/returns-processing-updates")[-1]["orderItems"][0]["qcStatus"] == status
@@ -83,13 +86,21 @@ def test_allowed_methods_can_be_called(sandbox: Sandbox, bridge: App) -> None:
     assert post(sandbox, "/oms/order", code="1001").json()["on_hold"] is True
     order = post(sandbox, "/shopify/create_order", tags=["a"]).json()
     post(sandbox, "/shopify/edit_tags", order_id=order["id"], add=["b"], remove=["a"])
-    assert post(sandbox, "/shopify/order", order_id=order["id"]).json()["tags"] == "b"
+    assert post(sandbox, "/shopify/order", order_id=order["id"]).json()["tags"] == ["b"]
     requests.post(sandbox.partner_url + "/qc", json={})
     assert [entry["path"] for entry in post(sandbox, "/partner/received").json()] == ["/qc"]
 
 
 def sandbox_credential() -> dict[str, str]:
     return {name: f"sandbox-oms{'-password' if name == 'authPassword' else ''}" for name in HEADERS}
+
+
+def test_reset_forgets_data_and_keeps_the_shop(sandbox: Sandbox) -> None:
+    post(sandbox, "/press/new-exchange")
+    assert post(sandbox, "/reset").status_code == 200
+    state = requests.get(sandbox.control_url + "/state").json()
+    assert (state["shopify"]["orders"], state["rms"]["returns"]) == ([], {})
+    assert sandbox.access_token in sandbox.shopify.tokens
 
 
 @pytest.mark.parametrize(
@@ -142,6 +153,13 @@ def test_the_command_line_starts_and_stops_cleanly(served_app: Served) -> None:
 
 
 def free_ports() -> int:
-    """A base whose port is free; the four above it nearly always are too."""
-    with serve(App()) as probe:
-        return probe.port
+    """A base with five free ports, below the range the system hands out itself."""
+    while True:
+        base = random.randrange(20_000, 30_000)
+        with ExitStack() as stack:
+            try:
+                for offset in range(5):
+                    stack.enter_context(socket.create_server(("127.0.0.1", base + offset)))
+            except OSError:
+                continue
+            return base
