@@ -118,7 +118,9 @@ class _Server(ThreadedWSGIServer):
 
     def __init__(self, host: str, port: int, app: WSGIApplication) -> None:
         self.connections: set[socket.socket] = set()
-        super().__init__(host, port, app, handler=_Handler)
+        # Bound here: werkzeug ends the whole process when a port is taken, a caller wants the OSError.
+        with socket.create_server((host, port), backlog=128) as listening:
+            super().__init__(host, listening.getsockname()[1], app, handler=_Handler, fd=listening.fileno())
 
     def hang_up(self) -> None:
         for connection in list(self.connections):

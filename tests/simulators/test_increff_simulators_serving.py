@@ -117,3 +117,8 @@ def test_a_half_sent_request_is_not_done(faulty: Served, echo: Echo) -> None:
         caller.shutdown(socket.SHUT_WR)
         assert caller.recv(100) == b""
     assert echo.done == 0
+
+
+def test_a_taken_port_is_an_ordinary_error(faulty: Served, echo: Echo) -> None:
+    with pytest.raises(OSError, match="in use"):
+        serve(echo, port=faulty.port)
