@@ -25,6 +25,9 @@ from simulators.shopify.state import Shop, Token, World
 
 Resolver = Callable[..., Any]
 FIELDS: dict[str, Resolver] = {}
+PERSONAL = frozenset(
+    f"Order.{name}" for name in ("email", "phone", "shippingAddress", "billingAddress", "displayAddress", "customer")
+)
 
 
 @dataclass
@@ -55,7 +58,10 @@ def snake(name: str) -> str:
 def resolve_field(source: Any, info: Info, **arguments: Any) -> Any:
     call: Call = info.context
     check_access(info, call.token.granted)
-    own = FIELDS.get(f"{info.parent_type.name}.{info.field_name}")
+    name = f"{info.parent_type.name}.{info.field_name}"
+    if name in PERSONAL and call.world.customer_data_level < 2:
+        return None
+    own = FIELDS.get(name)
     if own:
         return _shaped(own(source, info, **{snake(key): value for key, value in arguments.items()}), info, arguments)
     if info.parent_type.name == "Mutation":

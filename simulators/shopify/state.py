@@ -72,6 +72,8 @@ class World:
         self.bucket_size, self.restore_rate = 2000.0, 100.0
         self.max_query_cost = 1000
         self.connection_weight = 0.25
+        # Below 2 the app has no approval for names, addresses and contacts: those fields come back null.
+        self.customer_data_level = 2
         # What a fulfillment hold makes Shopify refuse: "edit", "cancel" or both.
         self.refuse_when_held = {"edit"}
         self._ids = itertools.count(5_600_000_000_017, 32_768)
@@ -124,7 +126,9 @@ class World:
         return shop
 
     def bucket(self, shop: Shop, app: str) -> Bucket:
-        return shop.buckets.setdefault(app, Bucket(self.bucket_size, self.restore_rate))
+        bucket = shop.buckets.setdefault(app, Bucket(self.bucket_size, self.restore_rate))
+        bucket.size, bucket.rate = self.bucket_size, self.restore_rate
+        return bucket
 
     def count(self, shop: Shop, kind: str, **detail: Any) -> None:
         self.effects.append(Effect(self.now().isoformat(), shop.domain, kind, detail))
