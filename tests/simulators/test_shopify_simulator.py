@@ -206,6 +206,12 @@ def test_tags_ignore_case_split_at_commas_and_have_limits(shopify, api, order):
         "b",
         "Hold",
     ]
+    assert api.run("SwapTags", id=order["gid"], add=["c"], remove=["hOLD"])["removed"]["node"]["tags"] == [
+        "a",
+        "b",
+        "c",
+    ]
+    api.run("SwapTags", id=order["gid"], add=["Hold"], remove=["c"])
     assert api.run("TagsAdd", id=order["gid"], tags=["x" * 41])["tagsAdd"]["userErrors"]
     assert api.run("TagsAdd", id=order["gid"], tags=[f"t{n}" for n in range(251)])["tagsAdd"]["userErrors"]
     assert shopify.order(SHOP, order["id"])["tags"] == ["a", "b", "Hold"]

@@ -246,9 +246,15 @@ def test_a_lost_answer_leaves_the_effect_done(shopify, api, order):
 
 
 def test_a_reset_empties_the_world(shopify, api, receiver, order):
+    shopify.retry_schedule = [0.1]
+    receiver.statuses = [500]
+    shopify.edit_tags(SHOP, order["id"], add="retried")
+    wait_for(lambda: shopify.delivery.log[-1]["outcome"] == "failed")
     shopify.delivery.hold_back()
     shopify.edit_tags(SHOP, order["id"], add="x")
     shopify.reset()
+    time.sleep(0.2)
+    assert len(receiver.got) == 1
     assert api.post("{ shop { id } }").status_code == 404
     assert (shopify.effects, shopify.delivery.log, shopify.delivery.let_go()) == ([], [], 0)
     shopify.add_shop(SHOP, api.token)
