@@ -211,6 +211,14 @@ def test_a_courier_field_is_asked_for_alone_by_path_or_last_name(path: str) -> N
         assert find_faults(change(path, ...), RmsSettings(courier_fields=[name])) == []
 
 
+def test_only_a_whole_name_asks_for_a_courier_field() -> None:
+    rms = RmsSettings(
+        awb_source="increff", courier_fields=["rand", "Gstin", "Items.brand", "BRAND", "imageUrl", "name"]
+    )
+    for path in COURIER_FIELDS:
+        assert find_faults(change(path, None), rms) == []
+
+
 def test_the_courier_fields_are_those_of_the_table() -> None:
     assert set(COURIER_FIELDS) == {path for path, _, modes in FIELDS if modes == COURIER}
 
