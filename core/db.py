@@ -12,12 +12,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Engine, Integer, create_engine, event
+from sqlalchemy import BigInteger, Connection, Engine, Integer, MetaData, create_engine, event, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Dialect, make_url
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Session
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.types import JSON, TypeDecorator
 
@@ -71,7 +71,36 @@ BigId = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up only an
 
 
 class Base(DeclarativeBase):
-    """The tables' common base."""
+    """The tables' common base. Constraints are named by rule, so that a later migration can name them too."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+def insert_once(session: Session, model: type[Base], **values: Any) -> bool:
+    """Insert a row unless a unique key forbids it; True when it is new."""
+    make = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    result = session.execute(make(model).values(**values).on_conflict_do_nothing())
+    return bool(result.rowcount)  # type: ignore[attr-defined] # an INSERT's result is a CursorResult
+
+
+def lock_row(session: Session, key: InstrumentedAttribute[int], value: int) -> None:
+    """Wait until no other transaction holds this row. SQLite has one writer anyway, so there it does nothing.
+
+    NO KEY UPDATE: rows that refer to this one may still be inserted meanwhile.
+    """
+    session.execute(select(key).where(key == value).with_for_update(key_share=True))
+
+
+def read_clock(session: Session) -> datetime:
+    """The database's now."""
+    return session.scalars(select(db_now())).one()
 
 
 class Database:
@@ -138,6 +167,3 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     # IMMEDIATE: a transaction that reads first and writes later would otherwise fail when another wrote in between
     connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN IMMEDIATE"))
-
-
-__all__ = ["Base", "BigId", "Database", "Json", "Moment", "OperationalError", "db_now"]

@@ -45,3 +45,11 @@ class BadInput(Fault):
     def __init__(self, faults: list[str]):
         super().__init__("; ".join(faults))
         self.faults = faults
+
+
+class Unauthorized(Fault):
+    """A caller of ours did not prove who it is."""
+
+
+class UnsupportedMedia(Fault):
+    """A caller's body is of a type we do not take."""

@@ -171,7 +171,7 @@ class HttpDoor:
 
 
 class _NoCookies(requests.cookies.cookielib.DefaultCookiePolicy):  # type: ignore[misc,name-defined]
-    def set_ok(self, cookie: Any, request: Any) -> bool:  # noqa: ARG002 - the signature is the library's
+    def set_ok(self, cookie: Any, request: Any) -> bool:
         return False
 
 

@@ -65,13 +65,14 @@ class Handler(Protocol):
 
 @dataclass(frozen=True)
 class Job:
-    """An effect as a deliverer sees it. `params` is what the decision said; `progress` what earlier attempts left."""
+    """An effect as a deliverer sees it: the wanted end, facts of the decision, what earlier attempts left."""
 
     id: int
     shop_id: int
     kind: str
     about: str
     key: str  # the same on every repeat
+    wanted: dict[str, Any]
     params: dict[str, Any]
     progress: dict[str, Any]
     attempts: int
@@ -118,8 +119,8 @@ class Deliverer(Protocol):
     def look(self, job: Job, request: Any) -> Done | Waiting | Absent:
         """Read the far side back after an unclear outcome. Raises Fault; Ambiguous when a look cannot tell."""
 
-    def settle(self, session: Session, job: Job, facts: Any) -> None:
-        """Record what the far side has acknowledged."""
+    def settle(self, session: Session, job: Job, request: Any, facts: Any) -> None:
+        """Record what the far side has acknowledged of this request."""
 
 
 class Registry:

@@ -41,7 +41,8 @@ class OrderSnapshot:
     cancelled_at: datetime | None
     fulfillment: Fulfillment
     lines: tuple[OrderLine, ...]
-    return_codes: tuple[str, ...] = ()  # from the link attribute or a link tag
+    return_codes: tuple[str, ...] = ()  # the returns this order names
+    link_rule: str = "attribute"  # where it names them: attribute | tag
     original_order: str | None = None
 
     @property
@@ -93,14 +94,14 @@ def split_codes(text: str) -> tuple[str, ...]:
 
 def find_return_codes(
     attributes: Mapping[str, str], tags: Iterable[str], attribute: str, prefix: str
-) -> tuple[str, ...]:
-    """Return order codes this order replaces: from the order attribute, else from tags with the prefix (§8 rules 1, 2)."""
+) -> tuple[str, tuple[str, ...]]:
+    """The rule that matched and the return order codes it gave: the order attribute's, else those of link tags."""
     named = split_codes(attributes.get(attribute, ""))
     if named:
-        return named
+        return "attribute", named
     folded = prefix.casefold()
     codes = (tag.strip()[len(prefix) :].strip() for tag in tags if tag.strip().casefold().startswith(folded))
-    return tuple(dict.fromkeys(code for code in codes if code))
+    return "tag", tuple(dict.fromkeys(code for code in codes if code))
 
 
 @dataclass(frozen=True)
@@ -146,3 +147,41 @@ def find_oms_needs(order: OrderSnapshot, *, held: bool, record: OmsRecord | None
     if record.on_hold != held:
         needs.append(OmsNeed.HOLD if held else OmsNeed.UNHOLD)
     return needs
+
+
+@dataclass(frozen=True)
+class Address:
+    """A postal address with contact, read from Shopify when OMS needs it and never stored (law 11)."""
+
+    name: str
+    line1: str
+    line2: str
+    city: str
+    state: str
+    zip: str
+    country: str
+    email: str
+    phone: str
+
+
+@dataclass(frozen=True)
+class ForwardLine:
+    """One line as OMS is told of it. Prices are per piece, tax included, in the order's currency."""
+
+    id: int
+    sku: str
+    quantity: int
+    unit_price: float
+    unit_discount: float
+
+
+@dataclass(frozen=True)
+class ForwardOrder:
+    """All that OMS must know to take an order; holds personal data, lives for one call."""
+
+    created_at: datetime
+    cash_on_delivery: bool
+    location_id: int | None  # Shopify's id of the location that will fulfil it
+    shipping: Address
+    billing: Address
+    lines: tuple[ForwardLine, ...]

@@ -79,7 +79,7 @@ class VerdictReport:
 
 
 def explode_items(items: Iterable[tuple[str, str, int]], reason: str) -> tuple[ReturnUnit, ...]:
-    """Turn `(item id, sku, quantity)` of a notification into units; the codes are stable over repeats (increff.md §8.2)."""
+    """Turn `(item id, sku, quantity)` of a notification into units, with codes that are the same at every repeat."""
     units: list[ReturnUnit] = []
     for item, sku, quantity in items:
         codes = [item] if quantity == 1 else [f"{item}-{number}" for number in range(1, quantity + 1)]

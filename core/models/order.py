@@ -25,6 +25,7 @@ class Order(Base):
     fulfillment: Mapped[str] = mapped_column(String(16))
     lines: Mapped[list[dict[str, Any]]] = mapped_column(Json)
     return_codes: Mapped[list[str]] = mapped_column(Json)
+    link_rule: Mapped[str] = mapped_column(String(16))
     original_order: Mapped[str | None] = mapped_column(String(255))
     __table_args__ = (Index("ix_orders_name", "shop_id", "name"),)
 

@@ -1,0 +1,145 @@
+"""Composition root: settings in, a Flask app with its doors and commands out. Here core and the bridges meet."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+from typing import Any
+
+import click
+from flask import Flask, Response, jsonify, request
+from redis import Redis
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+
+import oms_bridge.deliveries
+import oms_bridge.return_deliveries
+import rms_bridge.deliveries
+import rms_bridge.handlers
+import rms_bridge.webhooks
+import shopify_app.deliveries
+import shopify_app.handlers
+import shopify_app.webhooks
+from core.commands import data, processes, shops
+from core.config import Config, ConfigurationFaults, load_config
+from core.crypto import Keyring
+from core.db import Database
+from core.embedded import EmbeddedServer
+from core.errors import BadInput, Unauthorized, UnsupportedMedia
+from core.health import find_troubles, find_warnings
+from core.http import HttpDoor
+from core.logs import configure_logs, log_incident
+from core.runtime import Doorbell, Runtime, set_current
+
+MAX_BODY_BYTES = 10 * 1024 * 1024
+_MAX_DRAIN_BYTES = 64 * 1024 * 1024  # of a body that is too large: read and thrown away, so that the 413 can be read
+
+logger = logging.getLogger(__name__)
+
+
+def create_app(settings: Config | None = None) -> Flask:
+    """The app over one configuration; without one, the environment's. Opens no connection by itself."""
+    if settings is None:
+        try:
+            settings = load_config()
+        except ConfigurationFaults as faults:
+            raise click.ClickException(str(faults)) from None
+    configure_logs(settings.log_format, settings.log_level)
+    runtime = create_runtime(settings)
+    app = Flask(__name__)
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    app.extensions["returnbridge"] = runtime
+    app.register_blueprint(shopify_app.webhooks.make_blueprint(runtime))
+    app.register_blueprint(rms_bridge.webhooks.make_blueprint(runtime))
+    _register_health(app, runtime)
+    _register_errors(app)
+    for command in (*data.make_commands(runtime), *shops.make_commands(runtime), *processes.make_commands(runtime)):
+        app.cli.add_command(command)
+    return app
+
+
+def create_runtime(config: Config) -> Runtime:
+    """Everything a process holds, with every handler and deliverer entered."""
+    runtime = Runtime(
+        config=config,
+        database=Database(config.database),
+        keyring=Keyring(config.encryption_keys),
+        http=HttpDoor(config.allow_private_networks),
+        bell=Doorbell(Redis.from_url(_find_redis(config), socket_timeout=10, socket_connect_timeout=2)),
+    )
+    shopify_app.handlers.register_handlers(runtime)
+    rms_bridge.handlers.register_handlers(runtime)
+    shopify_app.deliveries.register_deliverers(runtime)
+    oms_bridge.deliveries.register_order_deliverers(runtime)
+    oms_bridge.return_deliveries.register_return_deliverers(runtime)
+    rms_bridge.deliveries.register_deliverers(runtime)
+    set_current(runtime)
+    return runtime
+
+
+def _find_redis(config: Config) -> str:
+    """The given server, or the embedded one, of which this process takes a share until it ends."""
+    if config.redis_url:
+        return config.redis_url
+    server = EmbeddedServer(config.instance_dir)
+    atexit.register(server.release)
+    return server.acquire()
+
+
+def _register_health(app: Flask, runtime: Runtime) -> None:
+    @app.get("/healthz")
+    def answer_alive() -> Response:
+        return jsonify(status="alive")
+
+    @app.get("/readyz")
+    def answer_ready() -> tuple[Response, int]:
+        troubles = find_troubles(runtime)
+        state = {
+            "status": "not ready" if troubles else "ready",
+            "troubles": troubles,
+            "warnings": find_warnings(runtime),
+        }
+        return jsonify(state), 503 if troubles else 200
+
+
+def _answer_error(status: int, code: str, message: str, description: str = "") -> tuple[Response, int]:
+    return jsonify(code=code, message=message, description=description), status
+
+
+def _register_errors(app: Flask) -> None:
+    """The errors of DESIGN §5, in Increff's own shape."""
+
+    @app.errorhandler(BadInput)
+    def answer_bad_input(error: BadInput) -> Any:
+        return _answer_error(400, "BAD_DATA", "The body cannot be taken", "; ".join(error.faults))
+
+    @app.errorhandler(Unauthorized)
+    def answer_unauthorized(error: Unauthorized) -> Any:
+        return _answer_error(401, "UNAUTHORIZED", "Not authorised", str(error))
+
+    @app.errorhandler(UnsupportedMedia)
+    def answer_unsupported(error: UnsupportedMedia) -> Any:
+        return _answer_error(415, "UNSUPPORTED_MEDIA_TYPE", "Unsupported media type", str(error))
+
+    @app.errorhandler(RequestEntityTooLarge)
+    def answer_too_large(_error: RequestEntityTooLarge) -> Any:
+        _drain_body()
+        return _answer_error(413, "TOO_LARGE", "The body is too large", f"at most {MAX_BODY_BYTES} bytes are taken")
+
+    @app.errorhandler(HTTPException)
+    def answer_http(error: HTTPException) -> Any:
+        name = (error.name or "Error").upper().replace(" ", "_")
+        return _answer_error(error.code or 500, name, error.name or "Error")
+
+    @app.errorhandler(Exception)
+    def answer_fault(_error: Exception) -> Any:
+        incident = log_incident(logger, f"{request.method} {request.path}")
+        return _answer_error(500, "INTERNAL_ERROR", "A fault of ours", f"incident {incident}")
+
+
+def _drain_body() -> None:
+    stream, left = request.environ["wsgi.input"], _MAX_DRAIN_BYTES
+    try:
+        while left > 0 and (chunk := stream.read(min(left, 256 * 1024))):
+            left -= len(chunk)
+    except (OSError, ValueError):
+        pass  # the caller has gone

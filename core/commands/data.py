@@ -1,0 +1,201 @@
+"""Commands that list what is there, and retry what waits for a person."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, TypeVarTuple
+
+import click
+from sqlalchemy import Select, select
+
+from core.commands.printing import print_rows
+from core.db import db_now
+from core.models import Attempt, Effect, Event, Exchange, ExchangeHistory, ExchangeLink, Order, Shop
+from core.runtime import Runtime
+
+Row = TypeVarTuple("Row")
+_EVENTS = ("id", "shop", "source", "topic", "received_at", "outcome", "reason")
+_EFFECTS = ("id", "shop", "kind", "about", "state", "attempts", "due_at", "reason")
+_EXCHANGES = ("id", "shop", "order", "return_order_code", "state", "since", "reason")
+
+
+def make_commands(runtime: Runtime) -> list[click.Command]:
+    """The `events`, `effects` and `exchanges` groups over a runtime."""
+    return [_make_events(runtime), _make_effects(runtime), _make_exchanges(runtime)]
+
+
+def _list_options(command: Any) -> Any:
+    for option in (
+        click.option("--json", "as_json", is_flag=True, help="Print an array of objects."),
+        click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 100_000), help="Newest first."),
+        click.option("--shop", help="Only this shop's."),
+    ):
+        command = option(command)
+    return command
+
+
+def _narrow(query: Select[*Row], shop: str | None, limit: int) -> Select[*Row]:
+    return (query.where(Shop.domain == shop.lower()) if shop else query).limit(limit)
+
+
+def _make_events(runtime: Runtime) -> click.Group:
+    @click.group("events", help="Everything that was accepted at a door.")
+    def group() -> None: ...
+
+    @group.command("list", help="List events, newest first.")
+    @_list_options
+    def list_events(as_json: bool, limit: int, shop: str | None) -> None:
+        query = select(Event, Shop.domain).join(Shop, Shop.id == Event.shop_id).order_by(Event.id.desc())
+        with runtime.database.read() as session:
+            rows = [_describe_event(event, domain) for event, domain in session.execute(_narrow(query, shop, limit))]
+        print_rows(rows, _EVENTS, as_json=as_json)
+
+    return group
+
+
+def _describe_event(event: Event, domain: str) -> dict[str, Any]:
+    return {
+        "id": event.id,
+        "shop": domain,
+        "source": event.source,
+        "topic": event.topic,
+        "delivery_id": event.delivery_id,
+        "received_at": event.received_at,
+        "outcome": event.outcome,
+        "reason": event.reason,
+        "ended_at": event.ended_at,
+        "attempts": event.attempts,
+    }
+
+
+def _make_effects(runtime: Runtime) -> click.Group:
+    @click.group("effects", help="Every change wanted in another system.")
+    def group() -> None: ...
+
+    @group.command("list", help="List effects, newest first.")
+    @click.option("--state", help="Only those in this state, e.g. parked.")
+    @_list_options
+    def list_effects(as_json: bool, limit: int, shop: str | None, state: str | None) -> None:
+        query = select(Effect, Shop.domain).join(Shop, Shop.id == Effect.shop_id).order_by(Effect.id.desc())
+        if state:
+            query = query.where(Effect.state == state)
+        with runtime.database.read() as session:
+            rows = [_describe_effect(effect, domain) for effect, domain in session.execute(_narrow(query, shop, limit))]
+        print_rows(rows, _EFFECTS, as_json=as_json)
+
+    @group.command("retry", help="Try a parked or waiting effect again now: same row, same key.")
+    @click.argument("effect_id", type=int)
+    def retry(effect_id: int) -> None:
+        with runtime.database.write() as session:
+            effect = session.get(Effect, effect_id)
+            if effect is None:
+                raise click.ClickException(f"no effect {effect_id}")
+            if effect.state not in ("parked", "pending"):
+                raise click.ClickException(
+                    f"effect {effect_id} is {effect.state}: only parked or pending ones are retried"
+                )
+            effect.state, effect.attempts, effect.due_at = "pending", 0, db_now()
+        runtime.bell.ring()
+        click.echo(f"effect {effect_id} is due now")
+
+    return group
+
+
+def _describe_effect(effect: Effect, domain: str) -> dict[str, Any]:
+    return {
+        "id": effect.id,
+        "shop": domain,
+        "kind": effect.kind,
+        "about": effect.about,
+        "lane": effect.lane,
+        "wanted": effect.wanted,
+        "state": effect.state,
+        "attempts": effect.attempts,
+        "due_at": effect.due_at,
+        "reason": effect.reason,
+        "key": effect.key,
+        "created_at": effect.created_at,
+        "ended_at": effect.ended_at,
+    }
+
+
+def _make_exchanges(runtime: Runtime) -> click.Group:
+    @click.group("exchanges", help="Replacement orders and where they stand.")
+    def group() -> None: ...
+
+    @group.command("list", help="List exchanges, newest first.")
+    @click.option("--state", help="Only those in this state, e.g. review.")
+    @_list_options
+    def list_exchanges(as_json: bool, limit: int, shop: str | None, state: str | None) -> None:
+        query = _select_exchanges().order_by(Exchange.id.desc())
+        if state:
+            query = query.where(Exchange.state == state)
+        with runtime.database.read() as session:
+            rows = [_describe_exchange(session, *row) for row in session.execute(_narrow(query, shop, limit))]
+        print_rows(rows, _EXCHANGES, as_json=as_json)
+
+    @group.command("show", help="Show one exchange with its history and effects.")
+    @click.argument("exchange_id", type=int)
+    @click.option("--json", "as_json", is_flag=True)
+    def show(exchange_id: int, as_json: bool) -> None:
+        with runtime.database.read() as session:
+            found = session.execute(_select_exchanges().where(Exchange.id == exchange_id)).first()
+            if found is None:
+                raise click.ClickException(f"no exchange {exchange_id}")
+            shown = {
+                **_describe_exchange(session, *found),
+                "history": _list_history(session, exchange_id),
+                "effects": _list_effects(session, found[0]),
+            }
+        _print_exchange(shown, as_json=as_json)
+
+    return group
+
+
+def _select_exchanges() -> Select[Exchange, str, str]:
+    return (
+        select(Exchange, Order.name, Shop.domain)
+        .join(Shop, Shop.id == Exchange.shop_id)
+        .join(Order, (Order.shop_id == Exchange.shop_id) & (Order.order_id == Exchange.order_id))
+    )
+
+
+def _describe_exchange(session: Any, exchange: Exchange, name: str, domain: str) -> dict[str, Any]:
+    codes = select(ExchangeLink.return_code).where(ExchangeLink.exchange_id == exchange.id).order_by(ExchangeLink.id)
+    return {
+        "id": exchange.id,
+        "shop": domain,
+        "order": name,
+        "order_id": exchange.order_id,
+        "return_order_code": ", ".join(session.scalars(codes)) or None,
+        "state": exchange.state,
+        "since": exchange.since,
+        "reason": exchange.reason,
+    }
+
+
+def _list_history(session: Any, exchange_id: int) -> list[dict[str, Any]]:
+    query = select(ExchangeHistory).where(ExchangeHistory.exchange_id == exchange_id).order_by(ExchangeHistory.id)
+    return [{"at": row.at, "state": row.state, "why": row.why, "event": row.event_id} for row in session.scalars(query)]
+
+
+def _list_effects(session: Any, exchange: Exchange) -> list[dict[str, Any]]:
+    query = select(Effect).where(Effect.shop_id == exchange.shop_id, Effect.about == str(exchange.order_id))
+    listed = []
+    for effect in session.scalars(query.order_by(Effect.id)):
+        tries = session.scalars(select(Attempt).where(Attempt.effect_id == effect.id).order_by(Attempt.id))
+        attempts = [{"at": one.began_at, "act": one.act, "result": one.result, "said": one.excerpt} for one in tries]
+        listed.append({**_describe_effect(effect, ""), "tries": attempts})
+    return listed
+
+
+def _print_exchange(shown: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(shown, indent=2, default=str))
+        return
+    for key in ("shop", "order", "return_order_code", "state", "since", "reason"):
+        click.echo(f"{key}: {shown[key]}")
+    click.echo("\nhistory")
+    print_rows(shown["history"], ("at", "state", "why"), as_json=False)
+    click.echo("\neffects")
+    print_rows(shown["effects"], ("id", "kind", "state", "attempts", "reason"), as_json=False)

@@ -1,0 +1,146 @@
+"""Commands that run for long: the web server, workers, the sweeper; and the database's tables."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterable, MutableMapping
+from typing import Any
+
+import click
+from rq import Queue, SimpleWorker
+
+from core import migrations
+from core.relay.jobs import sweep, work
+from core.runtime import QUEUE_NAME, Runtime
+
+SWEEP_SECONDS = 2.0
+_SELF = (sys.executable, "-m", "flask", "--app", "app")
+
+logger = logging.getLogger(__name__)
+
+
+def make_commands(runtime: Runtime) -> list[click.Command]:
+    """The commands over a runtime."""
+    return [_make_db(runtime), _make_worker(runtime), _make_sweep(runtime), _make_web()]
+
+
+def _make_db(runtime: Runtime) -> click.Group:
+    @click.group("db", help="The database's tables.")
+    def group() -> None: ...
+
+    @group.command("upgrade", help="Bring the tables to the newest migration.")
+    def upgrade() -> None:
+        migrations.upgrade(runtime.database)
+        click.echo(f"tables are at {migrations.read_revision(runtime.database)}")
+
+    @group.command("current", help="Say at which migration the tables are.")
+    def current() -> None:
+        click.echo(migrations.read_revision(runtime.database) or "empty")
+
+    @group.command("check", help="Fail when the tables differ from what this release expects.")
+    def check() -> None:
+        differences = migrations.find_differences(runtime.database)
+        if differences:
+            raise click.ClickException("the tables differ: " + "; ".join(str(one[0]) for one in differences))
+        click.echo("the tables are as this release expects")
+
+    return group
+
+
+def _make_worker(runtime: Runtime) -> click.Command:
+    @click.command("worker", help="Think about events and carry effects out.")
+    @click.option("--processes", default=1, show_default=True, type=click.IntRange(1, 64))
+    @click.option("--burst", is_flag=True, help="End when nothing is due.")
+    def command(processes: int, burst: bool) -> None:
+        more = [*_SELF, "worker", *(["--burst"] if burst else [])]
+        others = [subprocess.Popen(more) for _ in range(processes - 1)]  # noqa: S603 - ourselves
+        try:
+            run_worker(runtime, burst=burst)
+        finally:
+            for other in others:
+                other.terminate()
+            for other in others:
+                other.wait()
+
+    return command
+
+
+def run_worker(runtime: Runtime, *, burst: bool) -> None:
+    """Answer doorbells until stopped; in burst mode, and before listening, do whatever is due."""
+    work(runtime, seconds=3600 if burst else 20)
+    if burst:
+        return
+    queue = Queue(QUEUE_NAME, connection=runtime.bell.redis, serializer="json")
+    # no fork per job: a doorbell drains batches, so the process's pools are kept
+    SimpleWorker([queue], connection=runtime.bell.redis, serializer="json").work(logging_level="WARNING")
+
+
+def _make_sweep(runtime: Runtime) -> click.Command:
+    @click.command("sweep", help="Ring for what is due, every 2 s; do the work itself when Redis is away.")
+    @click.option("--once", is_flag=True)
+    def command(once: bool) -> None:
+        stop = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        while not stop.is_set():
+            _sweep_safely(runtime, once=once)
+            if once or stop.wait(SWEEP_SECONDS):
+                return
+
+    return command
+
+
+def _sweep_safely(runtime: Runtime, *, once: bool) -> None:
+    try:
+        sweep(runtime)
+    except Exception as error:
+        if once:
+            raise click.ClickException(str(error)) from error
+        logger.exception("sweep failed; the next one is in %.0f s", SWEEP_SECONDS)
+
+
+def _make_web() -> click.Command:
+    @click.command("web", help="Serve the app over HTTP.")
+    @click.option("--bind", default="127.0.0.1:8000", show_default=True, metavar="HOST:PORT")
+    @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64))
+    def command(bind: str, workers: int) -> None:
+        import uvicorn
+
+        host, _, port = bind.rpartition(":")
+        if not host or not port.isdecimal():
+            raise click.BadParameter("must be HOST:PORT", param_hint="--bind")
+        uvicorn.run(
+            "core.commands.processes:make_asgi_app",
+            factory=True,
+            host=host.strip("[]"),
+            port=int(port),
+            workers=workers,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+        )
+
+    return command
+
+
+def make_asgi_app() -> Any:
+    """The Flask app behind an ASGI server."""
+    from importlib import import_module
+
+    from a2wsgi import WSGIMiddleware
+
+    return WSGIMiddleware(_end_input(import_module("app").create_app()), workers=16)
+
+
+def _end_input(app: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
+    """Tell the app that its input ends by itself: true behind a2wsgi, and needed for chunked bodies."""
+
+    def wrapped(environ: MutableMapping[str, Any], start_response: Any) -> Iterable[bytes]:
+        environ["wsgi.input_terminated"] = True
+        return app(environ, start_response)
+
+    return wrapped

@@ -1,0 +1,125 @@
+"""Commands about shops."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core.commands.printing import print_rows
+from core.errors import BadInput
+from core.flows import tenants
+from core.models import BridgeCredential, SettingsVersion, Shop
+from core.reading import read_object
+from core.runtime import Runtime
+
+_COLUMNS = ("id", "shop", "mode", "token", "settings_version", "created_at")
+
+
+def make_commands(runtime: Runtime) -> list[click.Command]:
+    """The `shops` group over a runtime."""
+
+    @click.group("shops", help="Shops and their settings.")
+    def group() -> None: ...
+
+    for make in (_make_add, _make_configure, _make_show, _make_list):
+        group.add_command(make(runtime))
+    return [group]
+
+
+def _make_add(runtime: Runtime) -> click.Command:
+    @click.command("add", help="Take a shop in and print its bridge credential, once.")
+    @click.argument("domain")
+    @click.option("--access-token", help="The shop's Admin API token.")
+    def command(domain: str, access_token: str | None) -> None:
+        try:
+            with runtime.database.write() as session:
+                shop = tenants.add_shop(session, runtime.keyring, domain, access_token)
+                made = tenants.make_credential(session, shop, "rms")
+                printed = {
+                    "shop": shop.domain,
+                    "rms": {"authUsername": made.username, "authPassword": made.password},
+                }
+        except BadInput as error:
+            raise click.ClickException(str(error)) from None
+        runtime.bell.ring()
+        click.echo(json.dumps(printed))
+
+    return command
+
+
+def _make_configure(runtime: Runtime) -> click.Command:
+    @click.command("configure", help="Check and save a whole settings document.")
+    @click.argument("domain")
+    @click.option("--file", "path", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+    def command(domain: str, path: Path) -> None:
+        try:
+            document = read_object(path.read_bytes())
+            with runtime.database.write() as session:
+                shop = _get_shop(session, domain)
+                version = tenants.save_settings(session, runtime.keyring, shop, document, saved_by="command line")
+        except BadInput as error:
+            raise click.ClickException(
+                "nothing was changed:\n" + "\n".join(f"  {one}" for one in error.faults)
+            ) from None
+        runtime.bell.ring()
+        click.echo(f"settings version {version} of {domain} saved")
+
+    return command
+
+
+def _get_shop(session: Session, domain: str) -> Shop:
+    shop = tenants.find_shop(session, domain.strip().lower())
+    if shop is None:
+        raise click.ClickException(f"no shop {domain}; add it with: shops add {domain}")
+    return shop
+
+
+def _make_show(runtime: Runtime) -> click.Command:
+    @click.command("show", help="Show a shop and its settings; secrets only as set or not set.")
+    @click.argument("domain")
+    @click.option("--json", "as_json", is_flag=True)
+    def command(domain: str, as_json: bool) -> None:
+        with runtime.database.read() as session:
+            shop = _get_shop(session, domain)
+            usernames = select(BridgeCredential.username).where(BridgeCredential.shop_id == shop.id)
+            shown = {
+                **_describe(session, shop),
+                "credentials": list(session.scalars(usernames.order_by(BridgeCredential.id))),
+                "settings": tenants.show_settings(session, shop.id),
+            }
+        if as_json:
+            click.echo(json.dumps(shown, indent=2, default=str))
+            return
+        for key, value in shown.items():
+            click.echo(f"{key}: {json.dumps(value, indent=2, default=str)}")
+
+    return command
+
+
+def _make_list(runtime: Runtime) -> click.Command:
+    @click.command("list", help="List the shops.")
+    @click.option("--json", "as_json", is_flag=True)
+    def command(as_json: bool) -> None:
+        with runtime.database.read() as session:
+            rows = [_describe(session, shop) for shop in session.scalars(select(Shop).order_by(Shop.id))]
+        print_rows(rows, _COLUMNS, as_json=as_json)
+
+    return command
+
+
+def _describe(session: Session, shop: Shop) -> dict[str, Any]:
+    versions = select(SettingsVersion.version).where(SettingsVersion.shop_id == shop.id)
+    return {
+        "id": shop.id,
+        "shop": shop.domain,
+        "mode": shop.mode,
+        "token": "set" if shop.access_token else "not set",
+        "settings_version": session.scalars(versions.order_by(SettingsVersion.version.desc()).limit(1)).first(),
+        "live_since": shop.live_since,
+        "created_at": shop.created_at,
+    }

@@ -1,0 +1,232 @@
+"""Orders: keep the newest state of those that concern us, and tell OMS what it has not acknowledged (F1, F4)."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from core.db import db_now, insert_once
+from core.domain.effects import OMS_CANCEL_LINES, OMS_CREATE_ORDER, OMS_HOLD_ORDER, OMS_UNHOLD_ORDER
+from core.domain.orders import (
+    Fulfillment,
+    OmsNeed,
+    OmsRecord,
+    OrderLine,
+    OrderSnapshot,
+    find_cancelled_quantities,
+    find_oms_needs,
+    has_tag,
+)
+from core.flows.exchanges import Scene, find_exchange, is_order_held, note_replacement, reconsider
+from core.models import OmsOrder, Order
+from core.registry import Outcome, handled, ignored
+from core.relay.outbox import Wanted, want
+from core.settings import Settings
+
+
+def load_order(session: Session, shop_id: int, order_id: int) -> OrderSnapshot | None:
+    """The newest state we know of an order, or None."""
+    row = session.get(Order, (shop_id, order_id))
+    return _to_snapshot(row) if row else None
+
+
+def _to_snapshot(row: Order) -> OrderSnapshot:
+    return OrderSnapshot(
+        id=row.order_id,
+        name=row.name,
+        tags=tuple(row.tags),
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        cancelled_at=row.cancelled_at,
+        fulfillment=Fulfillment(row.fulfillment),
+        lines=tuple(OrderLine(**{**line, "unit_codes": tuple(line["unit_codes"])}) for line in row.lines),
+        return_codes=tuple(row.return_codes),
+        link_rule=row.link_rule,
+        original_order=row.original_order,
+    )
+
+
+def _store(session: Session, shop_id: int, order: OrderSnapshot) -> None:
+    row = session.get(Order, (shop_id, order.id))
+    values: dict[str, Any] = {
+        "name": order.name,
+        "tags": list(order.tags),
+        "created_at": order.created_at,
+        "updated_at": order.updated_at,
+        "cancelled_at": order.cancelled_at,
+        "fulfillment": order.fulfillment.value,
+        "lines": [asdict(line) for line in order.lines],
+        "return_codes": list(order.return_codes),
+        "link_rule": order.link_rule,
+        "original_order": order.original_order,
+    }
+    if row is None:
+        session.add(Order(shop_id=shop_id, order_id=order.id, **values))
+    else:
+        for name, value in values.items():
+            setattr(row, name, value)
+    session.flush()
+
+
+def load_oms_record(session: Session, shop_id: int, order_id: int) -> OmsRecord | None:
+    """What OMS has acknowledged of an order; None when it does not know the order."""
+    row = session.get(OmsOrder, (shop_id, order_id))
+    return OmsRecord(row.on_hold, _by_line(row.ordered), _by_line(row.cancelled)) if row else None
+
+
+def _by_line(stored: dict[str, int]) -> dict[int, int]:
+    return {int(line): quantity for line, quantity in stored.items()}
+
+
+def concerns_us(session: Session, shop_id: int, order: OrderSnapshot, settings: Settings) -> bool:
+    """True for a replacement order, one we know already, and any order when OMS is to hear of all of them."""
+    return (
+        has_tag(order.tags, settings.exchange.replacement_tag)
+        or settings.oms.sync == "all"
+        or session.get(Order, (shop_id, order.id)) is not None
+    )
+
+
+def needs_fresh_look(session: Session, shop_id: int, order: OrderSnapshot, settings: Settings) -> bool:
+    """False when a payload proves that nothing relevant changed, so that a storm of updates costs no call."""
+    if not concerns_us(session, shop_id, order, settings):
+        return False
+    stored = load_order(session, shop_id, order.id)
+    if stored is None:
+        return True
+    if order.updated_at < stored.updated_at:
+        return False
+    return not stored.same_meaning(order) or bool(_find_needs(session, shop_id, order, settings))
+
+
+def note_order(scene: Scene, order: OrderSnapshot) -> Outcome:
+    """An order was read: store it, move its exchange, tell OMS. An older reading, or one of no concern, is ignored."""
+    session, shop_id = scene.session, scene.shop_id
+    if not concerns_us(session, shop_id, order, scene.settings):
+        return ignored("not a replacement order")
+    stored = load_order(session, shop_id, order.id)
+    if stored is not None and order.updated_at < stored.updated_at:
+        return ignored("older than what we know")
+    changed = stored is None or not stored.same_meaning(order)
+    if changed or order.updated_at != (stored and stored.updated_at):
+        _store(session, shop_id, order)
+    moved = _follow_exchange(scene, order)
+    told = tell_oms(scene, order)
+    if not (changed or moved or told):
+        return ignored("nothing relevant changed")
+    return handled(_describe(order, moved, told))
+
+
+def _describe(order: OrderSnapshot, moved: bool, told: list[OmsNeed]) -> str:
+    said = ", ".join(f"OMS: {need}" for need in told) or "nothing for OMS"
+    return f"order {order.name} noted; exchange {'moved' if moved else 'unchanged'}; {said}"
+
+
+def _follow_exchange(scene: Scene, order: OrderSnapshot) -> bool:
+    exchange = find_exchange(scene.session, scene.shop_id, order.id)
+    if exchange is None and not has_tag(order.tags, scene.settings.exchange.replacement_tag):
+        return False
+    return reconsider(scene, note_replacement(scene, order), order)
+
+
+def _find_needs(session: Session, shop_id: int, order: OrderSnapshot, settings: Settings) -> list[OmsNeed]:
+    if settings.oms.sync == "none":
+        return []
+    record = load_oms_record(session, shop_id, order.id)
+    if record is None and not settings.oms.create_orders:
+        return []
+    return find_oms_needs(order, held=is_order_held(session, shop_id, order, settings), record=record)
+
+
+def tell_oms(scene: Scene, order: OrderSnapshot) -> list[OmsNeed]:
+    """Want whatever OMS has not acknowledged yet. Returns what was newly wanted."""
+    needs = _find_needs(scene.session, scene.shop_id, order, scene.settings)
+    return [need for need in needs if want(scene.session, scene.shop_id, _plan(scene, order, need), scene.event_id)]
+
+
+def _plan(scene: Scene, order: OrderSnapshot, need: OmsNeed) -> Wanted:
+    about, lane = str(order.id), f"oms:order:{order.id}"
+    if need is OmsNeed.CREATE:
+        return Wanted(OMS_CREATE_ORDER, f"oms.create:{order.id}", about, lane, {"created": True})
+    if need is OmsNeed.CANCEL:
+        record = load_oms_record(scene.session, scene.shop_id, order.id)
+        assert record is not None  # find_oms_needs asks for a cancel only of an order OMS knows
+        totals = {str(line): quantity for line, quantity in find_cancelled_quantities(order, record).items()}
+        return Wanted(OMS_CANCEL_LINES, f"oms.cancel:{order.id}", about, lane, {"cancelled": totals})
+    kind = OMS_HOLD_ORDER if need is OmsNeed.HOLD else OMS_UNHOLD_ORDER
+    return Wanted(kind, f"oms.hold:{order.id}", about, lane, {"on_hold": need is OmsNeed.HOLD})
+
+
+def note_read_back(scene: Scene, order_id: int, tags: list[str], updated_at: datetime) -> None:
+    """Shopify answered our tag write with the order's tags: know them now, so that no decision rests on older ones.
+
+    OMS is not told from here: Shopify's own webhook does that (one cause per OMS effect).
+    """
+    row = scene.session.get(Order, (scene.shop_id, order_id))
+    if row is not None and updated_at >= row.updated_at:
+        row.tags, row.updated_at = tags, updated_at
+        _reconsider_stored(scene, row)
+
+
+def note_cancelled(scene: Scene, order_id: int, cancelled_at: datetime, updated_at: datetime) -> None:
+    """Shopify says that the order is cancelled: our cancel has reached its end."""
+    row = scene.session.get(Order, (scene.shop_id, order_id))
+    if row is not None and updated_at >= row.updated_at:
+        row.cancelled_at, row.updated_at = cancelled_at, updated_at
+        _reconsider_stored(scene, row)
+
+
+def _reconsider_stored(scene: Scene, row: Order) -> None:
+    scene.session.flush()
+    _follow_exchange(scene, _to_snapshot(row))
+
+
+@dataclass(frozen=True)
+class OmsCreated:
+    """What OMS was told when it took an order."""
+
+    code: str
+    location_code: str
+    on_hold: bool
+    ordered: dict[str, int]
+    skus: dict[str, str]
+    dispatch_by: datetime
+    start_processing: datetime
+
+
+def note_oms_created(scene: Scene, order_id: int, created: OmsCreated) -> None:
+    """OMS took the order; what changed in the meantime is told at once."""
+    insert_once(
+        scene.session,
+        OmsOrder,
+        shop_id=scene.shop_id,
+        order_id=order_id,
+        **asdict(created),
+        cancelled={},
+        acknowledged_at=db_now(),
+    )
+    _tell_rest(scene, order_id)
+
+
+def note_oms_hold(scene: Scene, order_id: int, on_hold: bool) -> None:
+    """OMS acknowledged a hold or an unhold."""
+    row = scene.session.get_one(OmsOrder, (scene.shop_id, order_id))
+    row.on_hold, row.acknowledged_at = on_hold, db_now()
+    _tell_rest(scene, order_id)
+
+
+def note_oms_cancelled(scene: Scene, order_id: int, totals: dict[str, int]) -> None:
+    """OMS acknowledged cancelled quantities."""
+    row = scene.session.get_one(OmsOrder, (scene.shop_id, order_id))
+    row.cancelled, row.acknowledged_at = {**row.cancelled, **totals}, db_now()
+    _tell_rest(scene, order_id)
+
+
+def _tell_rest(scene: Scene, order_id: int) -> None:
+    scene.session.flush()
+    order = load_order(scene.session, scene.shop_id, order_id)
+    if order is not None:
+        tell_oms(scene, order)

@@ -1,0 +1,72 @@
+"""QC verdicts: write down what is new, relay it to partners, and let the exchanges that wait for it decide (F3)."""
+
+from __future__ import annotations
+
+from sqlalchemy.orm import Session
+
+from core.db import db_now
+from core.domain.effects import PARTNER_REPORT_QC
+from core.domain.returns import UnitVerdict, VerdictReport
+from core.flows.exchanges import Scene, find_exchange, find_linked_orders, reconsider
+from core.flows.orders import load_order
+from core.flows.returns import ensure_return, load_latest_verdicts
+from core.models import VerdictRow
+from core.registry import Outcome, handled, ignored
+from core.relay.outbox import Wanted, want
+
+
+def record_verdicts(scene: Scene, report: VerdictReport, event_id: int) -> Outcome:
+    """Take a Returns Processing Update. A verdict equal to the unit's latest is nothing new."""
+    order = ensure_return(scene.session, scene.shop_id, report.return_code, report.forward_code)
+    latest = load_latest_verdicts(scene.session, order.id)
+    news = [one for one in report.verdicts if not (one.item_code in latest and one.same_as(latest[one.item_code]))]
+    if not news:
+        return ignored(f"verdicts of return {report.return_code} are known already")
+    _write(scene.session, order.id, news, event_id)
+    _relay(scene, report, event_id)
+    moved = reconsider_linked(scene, report.return_code)
+    linked = f"; {moved} exchange(s) moved" if moved else "; no exchange moved"
+    return handled(f"{len(news)} verdict(s) of return {report.return_code}{linked}")
+
+
+def _write(session: Session, return_id: int, verdicts: list[UnitVerdict], event_id: int) -> None:
+    for one in verdicts:
+        session.add(
+            VerdictRow(
+                return_id=return_id,
+                item_code=one.item_code,
+                sku=one.sku,
+                verdict=one.verdict,
+                reason=one.reason,
+                image_urls=list(one.image_urls),
+                event_id=event_id,
+                heard_at=db_now(),
+            )
+        )
+    session.flush()
+
+
+def _relay(scene: Scene, report: VerdictReport, event_id: int) -> None:
+    for partner in scene.settings.partners:
+        if "qc" in partner.events:
+            wanted = Wanted(
+                PARTNER_REPORT_QC,
+                f"partner.qc:{partner.name}:{event_id}",
+                about=report.return_code,
+                lane=f"partner:{partner.name}:{report.return_code}",
+                end={"event": event_id},
+                params={"partner": partner.name, "event_id": event_id},
+                once=True,
+            )
+            want(scene.session, scene.shop_id, wanted, event_id)
+
+
+def reconsider_linked(scene: Scene, return_code: str) -> int:
+    """Let every exchange linked to a return look at its facts again. Returns how many moved."""
+    moved = 0
+    for order_id in find_linked_orders(scene.session, scene.shop_id, return_code):
+        order = load_order(scene.session, scene.shop_id, order_id)
+        exchange = find_exchange(scene.session, scene.shop_id, order_id)
+        if order is not None and exchange is not None:
+            moved += reconsider(scene, exchange, order)
+    return moved

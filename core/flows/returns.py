@@ -1,0 +1,195 @@
+"""Returns: what RMS says of a return becomes a return expectation in OMS, and later its newest status (F2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core.db import db_now
+from core.domain.effects import OMS_EXPECT_RETURN, OMS_UPDATE_RETURN, PARTNER_FORWARD_RETURN
+from core.domain.returns import ReturnReport, ReturnUnit, UnitVerdict, Verdict
+from core.domain.statuses import Status, may_follow
+from core.models import ReturnOrder, ReturnUnitRow, VerdictRow
+from core.registry import Outcome, handled, ignored, parked
+from core.relay.outbox import Wanted, want
+from core.settings import Settings
+
+
+def find_return(session: Session, shop_id: int, code: str) -> ReturnOrder | None:
+    """The return order of a code, or None."""
+    query = select(ReturnOrder).where(ReturnOrder.shop_id == shop_id, ReturnOrder.code == code)
+    return session.scalars(query).first()
+
+
+def find_returns(session: Session, shop_id: int, codes: Sequence[str]) -> list[ReturnOrder]:
+    """The return orders of these codes that we have heard of."""
+    query = select(ReturnOrder).where(ReturnOrder.shop_id == shop_id, ReturnOrder.code.in_(codes))
+    return list(session.scalars(query.order_by(ReturnOrder.id)))
+
+
+def ensure_return(session: Session, shop_id: int, code: str, forward_code: str) -> ReturnOrder:
+    """The return order of a code; a new one is not `known` until somebody says what is in it."""
+    found = find_return(session, shop_id, code)
+    if found is None:
+        found = ReturnOrder(
+            shop_id=shop_id,
+            code=code,
+            forward_code=forward_code,
+            known=False,
+            type="CUSTOMER_RETURN",
+            created_at=db_now(),
+        )
+        session.add(found)
+        session.flush()
+    return found
+
+
+def load_units(session: Session, return_id: int) -> list[ReturnUnit]:
+    """A return's units in the order the channel named them."""
+    query = select(ReturnUnitRow).where(ReturnUnitRow.return_id == return_id).order_by(ReturnUnitRow.position)
+    return [ReturnUnit(row.item_code, row.sku, row.reason) for row in session.scalars(query)]
+
+
+def load_latest_verdicts(session: Session, return_id: int) -> dict[str, UnitVerdict]:
+    """The verdict in force of each item code."""
+    query = select(VerdictRow).where(VerdictRow.return_id == return_id).order_by(VerdictRow.id)
+    return {
+        row.item_code: UnitVerdict(row.item_code, row.sku, Verdict(row.verdict), row.reason, tuple(row.image_urls))
+        for row in session.scalars(query)
+    }
+
+
+def register_return(
+    session: Session, shop_id: int, settings: Settings, report: ReturnReport, event_id: int, content: str | None
+) -> Outcome:
+    """A push about a return: the first sight creates the expectation, whatever its status; a later one updates it.
+
+    `content` is a digest of a full body's facts without its status; two full bodies that differ in it are a conflict.
+    """
+    forward_to_partners(session, shop_id, settings, report, event_id)
+    order = ensure_return(session, shop_id, report.code, report.forward_code)
+    if order.full_digest and content and content != order.full_digest:
+        return parked(f"return {report.code} came again with other content: compare both versions")
+    first = not order.known
+    fuller = report.full and order.full_digest is None
+    if first or fuller:
+        _learn(session, settings, order, report)
+    if fuller:
+        order.full_event_id, order.full_digest = event_id, content
+    advanced = _advance(order, report)
+    learned_awb = _learn_awb(order, report)
+    missing = find_missing(order, settings)
+    if missing:
+        return parked(f"return {report.code} cannot be expected in OMS yet: no {', '.join(missing)}")
+    if want(session, shop_id, plan_expectation(order), event_id):
+        return handled(f"return {report.code} registered: OMS is to expect it")
+    if not (advanced or fuller or learned_awb):
+        return ignored(f"nothing new about return {report.code}")
+    want(session, shop_id, plan_update(order), event_id)
+    return handled(f"return {report.code} is now {order.status_text or order.status}: OMS is to hear it")
+
+
+def _learn(session: Session, settings: Settings, order: ReturnOrder, report: ReturnReport) -> None:
+    """Take a report's content as the return's: the first one, or a full body after notifications only."""
+    order.known = True
+    order.forward_code = report.forward_code
+    order.type = report.type
+    order.location_code = report.location_code or order.location_code or settings.oms.default_location
+    order.ordered_at = report.ordered_at or order.ordered_at
+    _replace_units(session, order, report.units)
+
+
+def _replace_units(session: Session, order: ReturnOrder, units: Sequence[ReturnUnit]) -> None:
+    if not units:
+        return
+    for row in session.scalars(select(ReturnUnitRow).where(ReturnUnitRow.return_id == order.id)):
+        session.delete(row)
+    session.flush()
+    for position, unit in enumerate(units):
+        session.add(ReturnUnitRow(return_id=order.id, position=position, **asdict(unit)))
+    session.flush()
+
+
+def _advance(order: ReturnOrder, report: ReturnReport) -> bool:
+    """Take over the status unless it is older, goes backwards or is not one we know."""
+    if report.status is None:
+        return False
+    if report.status_at and order.status_at and report.status_at < order.status_at:
+        return False
+    if not may_follow(report.status, Status(order.status) if order.status else None):
+        return False
+    order.status, order.status_text = report.status, report.status_text
+    order.status_at = report.status_at or order.status_at
+    return True
+
+
+def _learn_awb(order: ReturnOrder, report: ReturnReport) -> bool:
+    changed = bool(report.awb) and (report.awb, report.transporter) != (order.awb, order.transporter)
+    if changed:
+        order.awb, order.transporter = report.awb, report.transporter or order.transporter
+    return changed
+
+
+def find_missing(order: ReturnOrder, settings: Settings) -> list[str]:
+    """What OMS will not take the expectation without."""
+    needed = {"location code": order.location_code}
+    if settings.rms.awb_source == "partner":
+        needed |= {"AWB": order.awb, "transporter": order.transporter}
+    return [name for name, value in needed.items() if not value]
+
+
+def plan_expectation(order: ReturnOrder) -> Wanted:
+    """OMS is to expect this return, once for ever."""
+    return Wanted(
+        OMS_EXPECT_RETURN,
+        f"oms.expect:{order.code}",
+        about=order.code,
+        lane=f"oms:return:{order.code}",
+        end={"expected": True},
+        once=True,
+    )
+
+
+def plan_update(order: ReturnOrder) -> Wanted:
+    """OMS is to know the newest status and AWB; an older one not sent yet is superseded."""
+    return Wanted(
+        OMS_UPDATE_RETURN,
+        f"oms.return_status:{order.code}",
+        about=order.code,
+        lane=f"oms:return:{order.code}",
+        end={"status": order.status_text, "awb": order.awb, "transporter": order.transporter},
+    )
+
+
+def note_expected(session: Session, shop_id: int, code: str) -> None:
+    """OMS acknowledged the expectation."""
+    order = find_return(session, shop_id, code)
+    if order is not None:
+        order.expected_at = db_now()
+
+
+def forward_to_partners(
+    session: Session, shop_id: int, settings: Settings, report: ReturnReport, event_id: int
+) -> None:
+    """Each push goes on, as it came, to every partner subscribed to it."""
+    wants = "return" if report.full else "tracking"
+    for partner in settings.partners:
+        if wants in partner.events:
+            plan = plan_forward(partner.name, report.code or report.forward_code, event_id)
+            want(session, shop_id, plan, event_id)
+
+
+def plan_forward(partner: str, about: str, event_id: int) -> Wanted:
+    """A partner is to hear of one push, once."""
+    return Wanted(
+        PARTNER_FORWARD_RETURN,
+        f"partner.forward:{partner}:{event_id}",
+        about=about,
+        lane=f"partner:{partner}:{about}",
+        end={"event": event_id},
+        params={"partner": partner, "event_id": event_id},
+        once=True,
+    )

@@ -1,0 +1,190 @@
+"""Shops: taking one in, its settings document, the credentials others use for it."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets as random_secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.orm import Session
+
+from core.crypto import Keyring, hash_secret, matches_hash, new_secret
+from core.db import db_now, insert_once
+from core.errors import BadInput, NeedsSettings
+from core.models import BridgeCredential, Effect, Event, SettingsVersion, Shop
+from core.settings import Settings, merge_secrets, parse_settings, split_secrets
+
+SHOP_DOMAIN = re.compile(r"[a-z0-9][a-z0-9-]{0,59}\.myshopify\.com")
+SYSTEMS = ("rms", "oms")
+
+
+@dataclass(frozen=True)
+class NewCredential:
+    """A bridge credential in the clear: shown once, never again."""
+
+    username: str
+    password: str
+
+
+def check_domain(domain: str) -> str:
+    """The domain in lower case. Raises BadInput unless it is `name.myshopify.com`."""
+    lowered = domain.strip().lower()
+    if not SHOP_DOMAIN.fullmatch(lowered):
+        raise BadInput([f"shop: {lowered[:80]!r} is not of the form name.myshopify.com"])
+    return lowered
+
+
+def find_shop(session: Session, domain: str) -> Shop | None:
+    """The shop of a domain, or None."""
+    return session.scalars(select(Shop).where(Shop.domain == domain)).first()
+
+
+def ensure_shop(session: Session, domain: str) -> Shop:
+    """The shop of a verified domain; a first delivery may come before anybody opened the app."""
+    shop = find_shop(session, domain)
+    if shop is None:
+        insert_once(session, Shop, domain=domain, mode="observe", created_at=db_now())
+        shop = session.scalars(select(Shop).where(Shop.domain == domain)).one()
+    return shop
+
+
+def add_shop(session: Session, keyring: Keyring, domain: str, access_token: str | None) -> Shop:
+    """Take a shop in, or take it in again; stores the Admin token when one is given."""
+    shop = ensure_shop(session, check_domain(domain))
+    shop.removed_at = None
+    if access_token:
+        shop.access_token = keyring.seal(access_token.encode(), "shops", "access_token", shop.domain)
+    wake(session, shop.id)
+    return shop
+
+
+def open_access_token(keyring: Keyring, shop: Shop) -> str:
+    """The shop's Admin token. Raises NeedsSettings when there is none."""
+    if shop.access_token is None:
+        raise NeedsSettings("no Shopify access token: open the app in Shopify, or run shops add with --access-token")
+    return keyring.open(shop.access_token, "shops", "access_token", shop.domain).decode()
+
+
+def make_credential(session: Session, shop: Shop, system: str) -> NewCredential:
+    """A new user name and password for RMS or OMS; the name leads to the shop, the password is stored hashed."""
+    handle = shop.domain.partition(".")[0][:32]
+    made = NewCredential(f"{system}-{handle}-{random_secrets.token_hex(4)}", new_secret())
+    session.add(
+        BridgeCredential(
+            shop_id=shop.id,
+            system=system,
+            username=made.username,
+            password_hash=hash_secret(made.password),
+            created_at=db_now(),
+        )
+    )
+    return made
+
+
+def verify_credential(session: Session, system: str, username: str, password: str) -> Shop | None:
+    """The shop a caller may speak for, or None. Takes the same time for an unknown name as for a wrong password."""
+    query = select(BridgeCredential, Shop).join(Shop, Shop.id == BridgeCredential.shop_id)
+    query = query.where(
+        BridgeCredential.username == username,
+        BridgeCredential.system == system,
+        or_(BridgeCredential.expires_at.is_(None), BridgeCredential.expires_at > db_now()),
+        Shop.removed_at.is_(None),
+    )
+    row = session.execute(query).first()
+    matches = matches_hash(password, row[0].password_hash if row else hash_secret(""))
+    return row[1] if row and matches else None
+
+
+def load_settings(session: Session, shop_id: int) -> Settings:
+    """The settings in force, secrets left out; the defaults for a shop that saved none."""
+    newest = _find_newest(session, shop_id)
+    return parse_settings(newest.document) if newest else Settings()
+
+
+def load_settings_with_secrets(session: Session, keyring: Keyring, shop_id: int) -> Settings:
+    """The settings in force, secrets in place: for those who call out."""
+    newest = _find_newest(session, shop_id)
+    if newest is None:
+        return Settings()
+    return parse_settings(merge_secrets(newest.document, _open_secrets(keyring, newest)))
+
+
+def save_settings(session: Session, keyring: Keyring, shop: Shop, document: dict[str, Any], saved_by: str) -> int:
+    """Check and store a whole document as the next version, which it returns. Raises BadInput; then nothing changed.
+
+    A document without a secret that is stored keeps the stored one: secrets are never shown, so cannot be sent back.
+    """
+    newest = _find_newest(session, shop.id)
+    stored = _open_secrets(keyring, newest) if newest else {}
+    settings = parse_settings(_fill_secrets(document, stored))
+    rest, secrets = split_secrets(settings.model_dump(mode="json"))
+    version = newest.version + 1 if newest else 1
+    sealed = keyring.seal(json.dumps(secrets).encode(), *_seal_place(shop.id, version))
+    session.add(
+        SettingsVersion(
+            shop_id=shop.id, version=version, document=rest, secrets=sealed, saved_at=db_now(), saved_by=saved_by
+        )
+    )
+    shop.mode = settings.mode
+    if settings.mode == "live" and shop.live_since is None:
+        shop.live_since = db_now()
+    wake(session, shop.id)
+    return version
+
+
+def show_settings(session: Session, shop_id: int) -> dict[str, Any]:
+    """The document as it may be shown: each secret only as set or not set."""
+    newest = _find_newest(session, shop_id)
+    document = newest.document if newest else split_secrets(Settings().model_dump(mode="json"))[0]
+    # split_secrets takes the key away only when there was a password
+    oms = {**document["oms"], "auth_password": "not set" if "auth_password" in document["oms"] else "set"}
+    partners = [{**one, "headers": dict.fromkeys(one["headers"], "set")} for one in document["partners"]]
+    return {**document, "oms": oms, "partners": partners}
+
+
+def wake(session: Session, shop_id: int) -> None:
+    """Something a shop's work may have waited for has changed: what rests is due now."""
+    waiting = (Event.shop_id == shop_id, Event.outcome.is_(None), Event.lease_until.is_(None))
+    session.execute(update(Event).where(*waiting).values(due_at=db_now()))
+    resting = (Effect.shop_id == shop_id, Effect.state == "pending", Effect.reason.isnot(None))
+    session.execute(update(Effect).where(*resting).values(due_at=db_now()))
+
+
+def _find_newest(session: Session, shop_id: int) -> SettingsVersion | None:
+    query = select(SettingsVersion).where(SettingsVersion.shop_id == shop_id)
+    return session.scalars(query.order_by(SettingsVersion.version.desc()).limit(1)).first()
+
+
+def _seal_place(shop_id: int, version: int) -> tuple[str, ...]:
+    return ("settings_versions", "secrets", str(shop_id), str(version))
+
+
+def _open_secrets(keyring: Keyring, saved: SettingsVersion) -> dict[str, str]:
+    opened: dict[str, str] = json.loads(keyring.open(saved.secrets, *_seal_place(saved.shop_id, saved.version)))
+    return opened
+
+
+def _fill_secrets(document: dict[str, Any], stored: Mapping[str, str]) -> dict[str, Any]:
+    """Where a secret is absent or null and one is stored, put the stored one. Odd shapes are left for the check."""
+    filled = dict(document)
+    oms = filled.get("oms")
+    if isinstance(oms, dict) and oms.get("auth_password") is None and "oms.auth_password" in stored:
+        filled["oms"] = {**oms, "auth_password": stored["oms.auth_password"]}
+    partners = filled.get("partners")
+    if isinstance(partners, list):
+        filled["partners"] = [_fill_headers(partner, stored) for partner in partners]
+    return filled
+
+
+def _fill_headers(partner: Any, stored: Mapping[str, str]) -> Any:
+    if not isinstance(partner, dict) or not isinstance(partner.get("headers"), dict):
+        return partner
+    prefix = f"partners.{partner.get('name')}."
+    headers = {
+        name: stored.get(prefix + str(name)) if value is None else value for name, value in partner["headers"].items()
+    }
+    return {**partner, "headers": headers}

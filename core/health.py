@@ -1,0 +1,33 @@
+"""Is this process alive, and can it do its work?"""
+
+from __future__ import annotations
+
+from alembic.script import ScriptDirectory
+from redis.exceptions import RedisError
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from core.migrations import make_alembic_config, read_revision
+from core.runtime import Runtime
+
+
+def find_troubles(runtime: Runtime) -> list[str]:
+    """Why this process is not ready, one sentence each; empty when it is. Redis being away is no trouble (law 2)."""
+    try:
+        with runtime.database.read() as session:
+            session.execute(text("SELECT 1"))
+        current = read_revision(runtime.database)
+    except SQLAlchemyError as error:
+        return [f"database: not reachable ({type(error).__name__})"]
+    newest = ScriptDirectory.from_config(make_alembic_config(runtime.database)).get_current_head()
+    return [] if current == newest else ["database: not at the newest migration, run: flask --app app db upgrade"]
+
+
+def find_warnings(runtime: Runtime) -> list[str]:
+    """What makes this process slower than it could be."""
+    try:
+        if runtime.bell.redis is not None and runtime.bell.redis.ping():
+            return []
+    except RedisError:
+        pass
+    return ["redis: not reachable; the sweeper does the work, more slowly"]

@@ -1,0 +1,256 @@
+"""Carrying one claimed effect out, and deciding what its outcome means (DESIGN §9)."""
+
+from __future__ import annotations
+
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from core.clock import monotonic
+from core.db import db_now, lock_row, read_clock
+from core.domain.effects import EffectKind
+from core.errors import AccessRefused, Ambiguous, Fault, NeedsSettings, Permanent, Throttled, Transient
+from core.logs import log_incident
+from core.models import Attempt, Effect, Shop
+from core.registry import Absent, Done, Job, NotNeeded, Waiting
+from core.relay.backoff import SETTINGS_SECONDS, THROTTLE_SECONDS, add_jitter, next_wait
+from core.relay.inbox import LEASE_SECONDS, Claim, LeaseLost
+from core.relay.outbox import claim_effects, kind_of, open_request, seal_request
+from core.runtime import Runtime
+
+SEND_SHARE = 0.4  # of the lease: past it a send may not start, for it might not end before another worker looks
+_PARALLEL = 8
+_SEND, _LOOK = "send", "look"
+
+logger = logging.getLogger(__name__)
+Result = Done | Waiting | Absent | Fault
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What one attempt will do."""
+
+    job: Job
+    act: str
+    request: Any
+    attempt_id: int
+
+
+def deliver(runtime: Runtime, limit: int = _PARALLEL) -> int:
+    """Claim due effects and carry them out side by side. Returns how many were claimed."""
+    claimed_at = monotonic()
+    with runtime.database.write() as session:
+        claims = claim_effects(session, limit)
+    if len(claims) == 1:
+        deliver_one(runtime, claims[0], claimed_at)
+    elif claims:
+        with ThreadPoolExecutor(_PARALLEL) as pool:
+            list(pool.map(lambda claim: deliver_one(runtime, claim, claimed_at), claims))
+    return len(claims)
+
+
+def deliver_one(runtime: Runtime, claim: Claim, claimed_at: float) -> None:
+    """One attempt at one effect, start to end. A lost lease ends it in silence: another worker has the effect."""
+    try:
+        prepared = _prepare(runtime, claim)
+        if prepared is None:
+            return
+        began = monotonic()
+        if began - claimed_at > LEASE_SECONDS * SEND_SHARE:
+            result: Result = Throttled("the worker was too slow to start", retry_after=1)
+        else:
+            result = _act(runtime, prepared)
+        _conclude(runtime, claim, prepared, result, monotonic() - began)
+    except LeaseLost:
+        logger.warning("effect %s: the lease ran out; another worker has it", claim.id)
+
+
+def _prepare(runtime: Runtime, claim: Claim) -> Prepared | None:
+    """Choose the act, render the request and write that the attempt begins. None when there is nothing to do now."""
+    with runtime.database.write() as session:
+        effect = _load(session, claim)
+        _note_interruption(session, effect)
+        act = _choose_act(effect)
+        if act is None or _must_rest(runtime, session, effect):
+            return None
+        try:
+            request = _render(runtime, session, effect)
+        except Fault as error:
+            _write_failure(runtime, session, effect, error, act=_LOOK)  # nothing was sent
+            return None
+        if isinstance(request, NotNeeded):
+            _end(effect, "superseded", request.reason)
+            return None
+        return _begin(runtime, session, effect, act, request)
+
+
+def _load(session: Session, claim: Claim) -> Effect:
+    query = select(Effect).where(Effect.id == claim.id, Effect.fence == claim.fence, Effect.state == "sending")
+    effect = session.scalars(query.with_for_update()).first()
+    if effect is None:
+        raise LeaseLost
+    return effect
+
+
+def _note_interruption(session: Session, effect: Effect) -> None:
+    """A send that began and never ended: nobody knows whether it was done."""
+    query = select(Attempt).where(Attempt.effect_id == effect.id, Attempt.result.is_(None))
+    for attempt in session.scalars(query.order_by(Attempt.id)):
+        attempt.result = "interrupted"
+        if attempt.act == _SEND:
+            effect.unclear_since = attempt.began_at
+
+
+def _choose_act(effect: Effect) -> str | None:
+    kind = kind_of(effect)
+    if effect.progress.get("waiting"):
+        return _LOOK
+    if effect.unclear_since is None:
+        return _SEND
+    if kind.looks:
+        return _LOOK
+    if kind.repeatable:
+        return _SEND
+    _end(
+        effect, "parked", "it may have been done, and the other system cannot be asked: check there, then retry or drop"
+    )
+    return None
+
+
+def _must_rest(runtime: Runtime, session: Session, effect: Effect) -> bool:
+    """True while an unclear effect has not rested long enough for a look to tell the truth; puts it off until then."""
+    if effect.unclear_since is None or not kind_of(effect).looks:
+        return False
+    rested_at = effect.unclear_since + timedelta(seconds=_settle_seconds(runtime, kind_of(effect)))
+    if read_clock(session) >= rested_at:
+        return False
+    _rest_until(effect, rested_at, "its outcome is unclear: it will be looked up")
+    return True
+
+
+def _settle_seconds(runtime: Runtime, kind: EffectKind) -> float:
+    return runtime.config.cancel_settle_seconds if kind.slow_settle else runtime.config.settle_seconds
+
+
+def _render(runtime: Runtime, session: Session, effect: Effect) -> Any:
+    if effect.request is not None:
+        return open_request(runtime.keyring, effect)
+    return runtime.registry.deliverers[effect.kind].render(session, _make_job(effect))
+
+
+def _make_job(effect: Effect) -> Job:
+    return Job(
+        effect.id, effect.shop_id, effect.kind, effect.about, effect.key,
+        dict(effect.wanted), dict(effect.params), dict(effect.progress), effect.attempts,
+    )  # fmt: skip
+
+
+def _begin(runtime: Runtime, session: Session, effect: Effect, act: str, request: Any) -> Prepared:
+    if act == _SEND:
+        effect.started = True
+        effect.request = effect.request or seal_request(runtime.keyring, effect, request)
+    attempt = Attempt(effect_id=effect.id, act=act, fence=effect.fence, began_at=db_now())
+    session.add(attempt)
+    session.flush()
+    return Prepared(_make_job(effect), act, request, attempt.id)
+
+
+def _act(runtime: Runtime, prepared: Prepared) -> Result:
+    deliverer = runtime.registry.deliverers[prepared.job.kind]
+    try:
+        speak = deliverer.send if prepared.act == _SEND else deliverer.look
+        return speak(prepared.job, prepared.request)
+    except Fault as error:
+        return error
+    except Exception as error:  # noqa: BLE001 - a fault of ours in mid-send: what the far side did is unknown
+        incident = log_incident(logger, f"effect {prepared.job.id} {prepared.job.kind}")
+        return Ambiguous(f"fault of ours, incident {incident} ({type(error).__name__})")
+
+
+def _conclude(runtime: Runtime, claim: Claim, prepared: Prepared, result: Result, seconds: float) -> None:
+    with runtime.database.write() as session:
+        lock_row(session, Shop.id, prepared.job.shop_id)
+        effect = _load(session, claim)
+        _end_attempt(session, prepared, result, seconds)
+        if isinstance(result, Done):
+            _end(effect, "done", None)
+            runtime.registry.deliverers[effect.kind].settle(session, prepared.job, prepared.request, result.facts)
+        elif isinstance(result, Waiting):
+            _keep_waiting(effect, result)
+        elif isinstance(result, Absent):
+            _send_again(effect)
+        else:
+            _write_failure(runtime, session, effect, result, prepared.act)
+    logger.info("effect %s %s: %s %s", claim.id, prepared.job.kind, prepared.act, type(result).__name__.lower())
+
+
+def _end_attempt(session: Session, prepared: Prepared, result: Result, seconds: float) -> None:
+    excerpt = str(result) if isinstance(result, Fault) else getattr(result, "excerpt", "")
+    session.execute(
+        update(Attempt)
+        .where(Attempt.id == prepared.attempt_id)
+        .values(result=type(result).__name__.lower(), milliseconds=round(seconds * 1000), excerpt=excerpt[:1000])
+    )
+
+
+def _end(effect: Effect, state: str, reason: str | None) -> None:
+    """No more attempts, unless a person retries a parked one; then the frozen request is still there."""
+    effect.state, effect.reason, effect.lease_until = state, reason, None
+    if state != "parked":
+        effect.ended_at, effect.request = db_now(), None
+
+
+def _rest_until(effect: Effect, due_at: Any, reason: str | None) -> None:
+    effect.state, effect.due_at, effect.reason, effect.lease_until = "pending", due_at, reason, None
+
+
+def _keep_waiting(effect: Effect, result: Waiting) -> None:
+    effect.progress = {**effect.progress, **result.progress, "waiting": True}
+    effect.unclear_since = None
+    _rest_until(effect, db_now(result.seconds), result.excerpt or "the other system is still at it")
+
+
+def _send_again(effect: Effect) -> None:
+    """A look proved the effect absent: send once more; a kind that must not be repeated gets one such second chance."""
+    if not kind_of(effect).repeatable and effect.progress.get("resent"):
+        _end(effect, "parked", "it was sent twice and is still not there: check the other system, then retry or drop")
+        return
+    effect.progress = {"resent": True}
+    effect.unclear_since = None
+    _rest_until(effect, db_now(), "a look showed that it was not done: it is sent again")
+
+
+def _write_failure(runtime: Runtime, session: Session, effect: Effect, error: Fault, act: str) -> None:
+    if isinstance(error, Permanent):
+        _end(effect, "parked", str(error))
+        return
+    counts = not isinstance(error, Throttled | NeedsSettings)
+    effect.attempts += 1 if counts else 0
+    if isinstance(error, Ambiguous) and act == _SEND:
+        effect.unclear_since = session.scalars(
+            select(func.max(Attempt.began_at)).where(Attempt.effect_id == effect.id)
+        ).one()
+    wait = _choose_wait(runtime, effect, error)
+    if wait is None:
+        _end(effect, "parked", f"given up after {effect.attempts} attempts: {error}")
+    else:
+        _rest_until(effect, db_now(wait), str(error))
+
+
+def _choose_wait(runtime: Runtime, effect: Effect, error: Fault) -> float | None:
+    kind = kind_of(effect)
+    if isinstance(error, AccessRefused | NeedsSettings):
+        return SETTINGS_SECONDS
+    if isinstance(error, Throttled):
+        return add_jitter(error.retry_after or THROTTLE_SECONDS)
+    wait = next_wait(kind.schedule, effect.attempts)
+    if wait is None:
+        return None
+    if isinstance(error, Ambiguous) and kind.looks:
+        return max(wait, _settle_seconds(runtime, kind))
+    return max(wait, getattr(error, "retry_after", None) or 0) if isinstance(error, Transient) else wait

@@ -1,0 +1,70 @@
+"""What a rung doorbell does, and what the sweeper looks for."""
+
+from __future__ import annotations
+
+import logging
+
+from sqlalchemy import select, update
+
+from core.clock import monotonic
+from core.db import db_now
+from core.models import Effect, Event
+from core.relay.delivery import deliver
+from core.relay.inbox import think, waiting_events
+from core.relay.outbox import due_effects
+from core.runtime import Runtime, get_current
+
+_DRAIN_SECONDS = 20.0
+_PURGE_BATCH = 1000
+_DAY_SECONDS = 86_400
+
+logger = logging.getLogger(__name__)
+
+
+def drain() -> None:
+    """The RQ job: work until nothing is due. After a while it rings again and ends, so that RQ can breathe."""
+    runtime = get_current()
+    runtime.bell.answer()
+    if not work(runtime, _DRAIN_SECONDS):
+        runtime.bell.ring()
+
+
+def work(runtime: Runtime, seconds: float) -> bool:
+    """Think and deliver until nothing is due (True) or the time is up (False)."""
+    end = monotonic() + seconds
+    while monotonic() < end:
+        if think(runtime) + deliver(runtime) == 0:
+            return True
+    return False
+
+
+def something_due(runtime: Runtime) -> bool:
+    """True when an event or an effect could be claimed now, one whose lease ran out included."""
+    with runtime.database.read() as session:
+        event = session.scalars(select(Event.id).where(waiting_events()).limit(1)).first()
+        return event is not None or session.scalars(select(Effect.id).where(due_effects()).limit(1)).first() is not None
+
+
+def sweep(runtime: Runtime) -> None:
+    """Ring for what is due; with nobody to hear, do it here. Purge what is too old."""
+    if something_due(runtime) and not runtime.bell.ring():
+        work(runtime, _DRAIN_SECONDS)
+    purge_bodies(runtime)
+
+
+def purge_bodies(runtime: Runtime) -> int:
+    """Forget raw bodies of ended events past RETENTION_DAYS that no unsent effect rests on. Returns how many."""
+    old = db_now(-runtime.config.retention_days * _DAY_SECONDS)
+    needed = select(Effect.event_id).where(
+        Effect.state.in_(("pending", "sending", "parked")), Effect.event_id.isnot(None)
+    )
+    chosen = (
+        select(Event.id)
+        .where(Event.received_at < old, Event.body.isnot(None), Event.outcome.isnot(None), Event.id.not_in(needed))
+        .limit(_PURGE_BATCH)
+    )
+    with runtime.database.write() as session:
+        purged = session.execute(
+            update(Event).where(Event.id.in_(chosen.scalar_subquery())).values(body=None).returning(Event.id)
+        ).all()
+    return len(purged)

@@ -1,0 +1,171 @@
+"""The outbox: want an effect, claim what is due, carry it out, write down how it went.
+
+A claim's life: lease it (one transaction), prepare what to send and write that the attempt begins (a second), speak to
+the far side (no transaction), conclude (a third, fenced). An attempt that began and has no end was interrupted: its
+outcome is unclear, and unclear effects are looked at before they are sent again (law 4).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import and_, or_, select, update
+from sqlalchemy.orm import Session, aliased
+
+from core.crypto import Keyring
+from core.db import db_now
+from core.domain.effects import KINDS, EffectKind
+from core.models import Effect, Shop
+from core.relay.inbox import LEASE_SECONDS, Claim
+
+SENDABLE = ("pending", "sending")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A wanted end. `aspect` is what is decided about, `end` what is decided; equal ends are one decision.
+
+    `params` are facts a deliverer needs and may not read later; no personal data. `once` says that this aspect is
+    decided at most once for ever (a report of one event), rather than whenever the state calls for it again.
+    """
+
+    kind: EffectKind
+    aspect: str
+    about: str
+    lane: str
+    end: dict[str, Any]
+    params: dict[str, Any] = field(default_factory=dict)
+    delay_seconds: float = 0
+    once: bool = False
+
+
+def want(session: Session, shop_id: int, wanted: Wanted, event_id: int | None = None) -> int | None:
+    """Write down an effect, unless its aspect already stands so. Returns the new effect's id, or None.
+
+    An earlier decision of the aspect that was never sent is superseded. The caller holds the shop's lock.
+    """
+    last = _find_last(session, shop_id, wanted.aspect)
+    if last is not None and _stands(last, wanted):
+        return None
+    if last is not None:
+        withdraw(session, shop_id, wanted.aspect, "a newer decision replaced it")
+    mode = session.scalars(select(Shop.mode).where(Shop.id == shop_id)).one()
+    number = last.number + 1 if last is not None else 1
+    effect = Effect(
+        shop_id=shop_id,
+        kind=wanted.kind.name,
+        aspect=wanted.aspect,
+        number=number,
+        about=wanted.about,
+        lane=wanted.lane,
+        key=make_key(shop_id, wanted.aspect, number),
+        priority=wanted.kind.priority,
+        passes_parked=wanted.kind.passes_parked,
+        wanted=wanted.end,
+        params=wanted.params,
+        progress={},
+        state="would_have" if mode == "observe" else "pending",
+        reason="observe mode: decided, not sent" if mode == "observe" else None,
+        event_id=event_id,
+        created_at=db_now(),
+        due_at=db_now(wanted.delay_seconds),
+    )
+    session.add(effect)
+    session.flush()
+    return effect.id
+
+
+def _find_last(session: Session, shop_id: int, aspect: str) -> Effect | None:
+    query = select(Effect).where(Effect.shop_id == shop_id, Effect.aspect == aspect)
+    return session.scalars(query.order_by(Effect.number.desc()).limit(1)).first()
+
+
+def _stands(last: Effect, wanted: Wanted) -> bool:
+    """True when the aspect's newest effect already says this and has not come to nothing."""
+    if last.kind != wanted.kind.name or last.wanted != wanted.end:
+        return False
+    if last.state == "done":
+        return wanted.once
+    return last.state in ("pending", "sending", "parked", "would_have")
+
+
+def make_key(shop_id: int, aspect: str, number: int) -> str:
+    """The effect's identity as an idempotency key: the same on every repeat, in every process, after any restore."""
+    return hashlib.sha256(f"{shop_id}|{aspect}|{number}".encode()).hexdigest()[:40]
+
+
+def withdraw(session: Session, shop_id: int, aspect: str, reason: str) -> None:
+    """Supersede an aspect's effects that were never sent. What was sent runs its course and is looked at."""
+    session.execute(
+        update(Effect)
+        .where(Effect.shop_id == shop_id, Effect.aspect == aspect, Effect.state.in_(SENDABLE), ~Effect.started)
+        .values(state="superseded", reason=reason, ended_at=db_now(), fence=Effect.fence + 1)
+    )
+
+
+def has_open(session: Session, shop_id: int, aspect: str) -> bool:
+    """True while an effect of this aspect is under way or waits for a person."""
+    last = _find_last(session, shop_id, aspect)
+    return last is not None and last.state in ("pending", "sending", "parked")
+
+
+def due_effects() -> Any:
+    """The condition of an effect that may be claimed now: due, of a live shop, and first in its lane."""
+    earlier = aliased(Effect)
+    blocked = (
+        select(earlier.id)
+        .where(
+            earlier.shop_id == Effect.shop_id,
+            earlier.lane == Effect.lane,
+            earlier.id < Effect.id,
+            or_(earlier.state.in_(SENDABLE), and_(earlier.state == "parked", ~Effect.passes_parked)),
+        )
+        .exists()
+    )
+    return (
+        or_(
+            and_(Effect.state == "pending", Effect.due_at <= db_now()),
+            and_(Effect.state == "sending", Effect.lease_until < db_now()),
+        )
+        & Effect.shop_id.in_(select(Shop.id).where(Shop.mode == "live", Shop.removed_at.is_(None)))
+        & ~blocked
+    )
+
+
+def claim_effects(session: Session, limit: int) -> list[Claim]:
+    """Lease up to `limit` due effects, most urgent first."""
+    chosen = (
+        select(Effect.id)
+        .where(due_effects())
+        .order_by(Effect.priority, Effect.due_at, Effect.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True, of=Effect)
+        .cte("chosen")  # a plain subquery may be run more than once, and lock more than the limit
+    )
+    rows = session.execute(
+        update(Effect)
+        .where(Effect.id.in_(select(chosen.c.id)))
+        .values(state="sending", lease_until=db_now(LEASE_SECONDS), fence=Effect.fence + 1)
+        .returning(Effect.id, Effect.fence, Effect.priority)
+        .execution_options(synchronize_session=False)
+    )
+    return [Claim(row.id, row.fence) for row in sorted(rows, key=lambda row: (row.priority, row.id))]
+
+
+def seal_request(keyring: Keyring, effect: Effect, request: Any) -> bytes:
+    """Freeze what is sent, from the first send on."""
+    return keyring.seal(json.dumps(request).encode(), "effects", "request", str(effect.shop_id), effect.key)
+
+
+def open_request(keyring: Keyring, effect: Effect) -> Any:
+    """The frozen request."""
+    assert effect.request is not None
+    return json.loads(keyring.open(effect.request, "effects", "request", str(effect.shop_id), effect.key))
+
+
+def kind_of(effect: Effect) -> EffectKind:
+    """The effect's row in the table of kinds."""
+    return KINDS[effect.kind]

@@ -1,0 +1,77 @@
+"""What a running process holds: settings, database, keys, the door out, the doorbell and the registry."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+
+from redis import Redis
+from redis.exceptions import RedisError
+from rq import Queue
+
+from core.config import Config
+from core.crypto import Keyring
+from core.db import Database
+from core.http import HttpDoor
+from core.registry import Registry
+
+QUEUE_NAME = "returnbridge"
+DRAIN_JOB = "core.relay.jobs.drain"
+_RUNG = "returnbridge:rung"
+_RUNG_MILLISECONDS = 2000  # a doorbell whose worker died is rung again after this
+
+logger = logging.getLogger(__name__)
+
+
+class Doorbell:
+    """Tells workers "something is due", over RQ. It carries nothing else, so losing it costs only time (law 2)."""
+
+    def __init__(self, redis: Redis | None):
+        self.redis = redis
+        self._queue = Queue(QUEUE_NAME, connection=redis, serializer="json") if redis else None
+
+    def ring(self) -> bool:
+        """Ring once; rings that come while one still waits for a worker fold into it. False when nobody can hear."""
+        if self.redis is None or self._queue is None:
+            return False
+        try:
+            if self.redis.set(_RUNG, 1, nx=True, px=_RUNG_MILLISECONDS):
+                self._queue.enqueue(DRAIN_JOB, result_ttl=0, failure_ttl=0, job_timeout=300)
+        except RedisError as error:
+            logger.warning("doorbell not rung, the sweeper will find the work: %s", type(error).__name__)
+            return False
+        return True
+
+    def answer(self) -> None:
+        """A worker heard the bell: whatever is rung from now on is new."""
+        if self.redis is None:
+            return
+        try:
+            self.redis.delete(_RUNG)
+        except RedisError as error:
+            logger.warning("doorbell not answered: %s", type(error).__name__)
+
+
+@dataclass
+class Runtime:
+    """Everything a process needs; made once by the composition root."""
+
+    config: Config
+    database: Database
+    keyring: Keyring
+    http: HttpDoor
+    bell: Doorbell
+    registry: Registry = field(default_factory=Registry)
+
+
+_current: list[Runtime] = []
+
+
+def set_current(runtime: Runtime) -> None:
+    """Name this process's runtime, for RQ jobs, which are called by name and without arguments."""
+    _current[:] = [runtime]
+
+
+def get_current() -> Runtime:
+    """This process's runtime."""
+    return _current[0]

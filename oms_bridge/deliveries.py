@@ -1,0 +1,205 @@
+"""Effects towards OMS about orders: create, hold and unhold, cancel quantities (DESIGN §9)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from urllib.parse import quote
+
+from sqlalchemy.orm import Session
+
+from core.clock import parse_time, render_time, utc_now
+from core.domain.effects import OMS_CANCEL_LINES, OMS_CREATE_ORDER, OMS_HOLD_ORDER, OMS_UNHOLD_ORDER
+from core.domain.orders import ForwardOrder, OrderSnapshot, has_tag
+from core.errors import Ambiguous, Permanent
+from core.flows.exchanges import Scene, is_order_held
+from core.flows.orders import OmsCreated, load_order, note_oms_cancelled, note_oms_created, note_oms_hold
+from core.flows.tenants import load_settings
+from core.models import OmsOrder
+from core.registry import Absent, Done, Job, NotNeeded
+from core.runtime import Runtime
+from core.settings import OmsSettings, Settings
+from oms_bridge.client import OmsClient
+from oms_bridge.render import render_cancel, render_hold, render_order
+
+READ_FORWARD_ORDER = "shopify.read_forward_order"
+
+
+def make_code(order: OrderSnapshot, oms: OmsSettings) -> str:
+    """What the order is called in OMS; must equal the forwardOrderCode RMS and the returns partners use."""
+    return str(order.id) if oms.order_code == "id" else order.name.removeprefix("#")
+
+
+def make_skus(order: OrderSnapshot, oms: OmsSettings) -> dict[str, str]:
+    """Line id -> channelSkuCode."""
+    by_variant = oms.sku == "variant_id"
+    return {str(line.id): str(line.variant_id) if by_variant else line.sku for line in order.lines}
+
+
+@dataclass(frozen=True)
+class _OrderDeliverer:
+    """What the order effects share."""
+
+    runtime: Runtime
+    client: OmsClient
+
+    def look(self, job: Job, request: Any) -> Done | Absent:
+        """These state absolute ends, so a repeat is harmless and no look is needed."""
+        raise Ambiguous("not read back")
+
+    def scene(self, session: Session, job: Job) -> Scene:
+        """What the flows need to record an acknowledgement."""
+        return Scene(session, job.shop_id, load_settings(session, job.shop_id), None)
+
+
+@dataclass(frozen=True)
+class CreateOrder(_OrderDeliverer):
+    """`POST /orders/outward`, on hold as the newest decision says."""
+
+    def render(self, session: Session, job: Job) -> Any:
+        """Everything that is decided; the customer's part is read in `send`."""
+        order = load_order(session, job.shop_id, int(job.about))
+        if order is None or order.cancelled:
+            return NotNeeded("the order was cancelled before OMS knew it")
+        if session.get(OmsOrder, (job.shop_id, order.id)) is not None:
+            return NotNeeded("OMS has the order")
+        settings = load_settings(session, job.shop_id)
+        held = is_order_held(session, job.shop_id, order, settings)
+        return _decide_head(order, settings, held=held)
+
+    def send(self, job: Job, request: Any) -> Done:
+        """Read the customer's part, map the location, create. "Already exists" is adopted after a look."""
+        order: ForwardOrder = self.runtime.registry.readers[READ_FORWARD_ORDER](job.shop_id, int(job.about))
+        location = _map_location(order.location_id, request)
+        head = {**request["head"], "locationCode": location}
+        body = render_order(order, head, request["skus"])
+        created = {"location": location, "ordered": {str(line.id): line.quantity for line in order.lines}}
+        try:
+            answer = self.client.call(job.shop_id, "POST", "/orders/outward", body)
+        except Permanent as refusal:
+            if "exist" in str(refusal).lower() and isinstance(self._search(job, request, location), Done):
+                return Done(created, "OMS had the order: adopted")
+            raise
+        return Done(created, f"{answer.status}")
+
+    def look(self, job: Job, request: Any) -> Done | Absent:
+        """`GET /search/order`; the location is mapped anew, for an interrupted send left none behind."""
+        order: ForwardOrder = self.runtime.registry.readers[READ_FORWARD_ORDER](job.shop_id, int(job.about))
+        location = _map_location(order.location_id, request)
+        return self._search(job, request, location)
+
+    def _search(self, job: Job, request: Any, location: str) -> Done | Absent:
+        code = request["head"]["orderCode"]
+        try:
+            answer = self.client.call(
+                job.shop_id, "GET", "/search/order", params={"orderCode": code, "locationCode": location}
+            )
+        except Permanent:
+            return Absent()
+        found = answer.read_json()
+        items = found.get("orderItems") or found.get("items") if isinstance(found, dict) else None
+        if not items:
+            return Absent()
+        ordered = {str(one["orderItemCode"]): int(one["orderedQuantity"]) for one in items}
+        return Done({"location": location, "ordered": ordered}, "found in OMS")
+
+    def settle(self, session: Session, job: Job, request: Any, facts: Any) -> None:
+        """Remember what OMS was told."""
+        order = load_order(session, job.shop_id, int(job.about))
+        assert order is not None
+        head = request["head"]
+        created = OmsCreated(
+            code=head["orderCode"],
+            location_code=facts["location"],
+            on_hold=head["onHold"],
+            ordered=facts["ordered"],
+            skus=request["skus"],
+            dispatch_by=parse_time(head["dispatchByTime"]),
+            start_processing=parse_time(head["startProcessingTime"]),
+        )
+        note_oms_created(self.scene(session, job), order.id, created)
+
+
+def _decide_head(order: OrderSnapshot, settings: Settings, *, held: bool) -> dict[str, Any]:
+    oms = settings.oms
+    replacement = has_tag(order.tags, settings.exchange.replacement_tag)
+    now = utc_now()
+    head = {
+        "orderCode": make_code(order, oms),
+        "orderType": oms.replacement_order_type if replacement else oms.order_type,
+        "onHold": held,
+        "dispatchByTime": render_time(now + timedelta(hours=oms.dispatch_within_hours)),
+        "startProcessingTime": render_time(now),
+    }
+    return {
+        "head": head,
+        "skus": make_skus(order, oms),
+        "locations": oms.locations,
+        "default_location": oms.default_location,
+    }
+
+
+def _map_location(location_id: int | None, request: Any) -> str:
+    mapped: str | None = request["locations"].get(str(location_id)) or request["default_location"]
+    if mapped is None:
+        raise Permanent(
+            f"the order's Shopify location {location_id or '(none)'} maps to no OMS location: "
+            "add it to oms.locations or set oms.default_location, then retry"
+        )
+    return mapped
+
+
+@dataclass(frozen=True)
+class ChangeHold(_OrderDeliverer):
+    """`PUT /orders/{orderCode}` with the hold that was decided."""
+
+    on_hold: bool
+
+    def render(self, session: Session, job: Job) -> Any:
+        """The hold with the dispatch times OMS was told at creation."""
+        row = session.get(OmsOrder, (job.shop_id, int(job.about)))
+        if row is None or row.on_hold == self.on_hold:
+            return NotNeeded("OMS says so already")
+        body = render_hold(self.on_hold, row.dispatch_by, row.start_processing, row.location_code)
+        return {"path": f"/orders/{quote(row.code, safe='')}", "body": body}
+
+    def send(self, job: Job, request: Any) -> Done:
+        """PUT once."""
+        answer = self.client.call(job.shop_id, "PUT", request["path"], request["body"])
+        return Done(excerpt=f"{answer.status}")
+
+    def settle(self, session: Session, job: Job, request: Any, facts: Any) -> None:
+        """OMS acknowledged the hold."""
+        note_oms_hold(self.scene(session, job), int(job.about), self.on_hold)
+
+
+@dataclass(frozen=True)
+class CancelLines(_OrderDeliverer):
+    """`PUT /orders/{orderCode}/cancel` with absolute totals."""
+
+    def render(self, session: Session, job: Job) -> Any:
+        """The totals that were decided."""
+        row = session.get_one(OmsOrder, (job.shop_id, int(job.about)))
+        totals: dict[str, int] = job.wanted["cancelled"]
+        body = render_cancel(totals, row.skus, row.location_code)
+        return {"path": f"/orders/{quote(row.code, safe='')}/cancel", "body": body, "totals": totals}
+
+    def send(self, job: Job, request: Any) -> Done:
+        """PUT once."""
+        answer = self.client.call(job.shop_id, "PUT", request["path"], request["body"])
+        return Done(request["totals"], f"{answer.status}")
+
+    def settle(self, session: Session, job: Job, request: Any, facts: Any) -> None:
+        """OMS acknowledged the totals."""
+        note_oms_cancelled(self.scene(session, job), int(job.about), facts)
+
+
+def register_order_deliverers(runtime: Runtime) -> None:
+    """Enter the order kinds into the registry."""
+    client = OmsClient(runtime)
+    deliverers = runtime.registry.deliverers
+    deliverers[OMS_CREATE_ORDER.name] = CreateOrder(runtime, client)
+    deliverers[OMS_UNHOLD_ORDER.name] = ChangeHold(runtime, client, on_hold=False)
+    deliverers[OMS_HOLD_ORDER.name] = ChangeHold(runtime, client, on_hold=True)
+    deliverers[OMS_CANCEL_LINES.name] = CancelLines(runtime, client)

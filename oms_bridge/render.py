@@ -1,0 +1,104 @@
+"""Our values in OMS's JSON. Rendering never decides. Increff pages: Create Outward Order, Update Order Properties,
+Customer Cancellation, Create Return Order, Update Returns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from core.clock import render_time
+from core.domain.orders import Address, ForwardOrder
+from core.domain.returns import ReturnUnit
+
+_MAX_TEXT = 255  # Increff takes no longer text anywhere ("Possible Nuances")
+
+
+def shorten(value: Any) -> Any:
+    """Cut long texts to what Increff takes, visibly; everything else as it is, however deep."""
+    if isinstance(value, str):
+        return value if len(value) <= _MAX_TEXT else value[: _MAX_TEXT - 1] + "…"
+    if isinstance(value, dict):
+        return {key: shorten(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [shorten(one) for one in value]
+    return value
+
+
+def render_address(address: Address) -> dict[str, str]:
+    """An address with contact."""
+    return {
+        "name": address.name,
+        "line1": address.line1,
+        "line2": address.line2,
+        "line3": "",
+        "city": address.city,
+        "state": address.state,
+        "zip": address.zip,
+        "country": address.country,
+        "email": address.email,
+        "phone": address.phone,
+    }
+
+
+def render_order(order: ForwardOrder, head: Mapping[str, Any], skus: Mapping[str, str]) -> dict[str, Any]:
+    """`POST /orders/outward`. `head` is what was decided beforehand: code, location, hold, type and dispatch times."""
+    items = [
+        {
+            "channelSkuCode": skus[str(line.id)],
+            "orderItemCode": str(line.id),
+            "quantity": line.quantity,
+            "sellingPricePerUnit": line.unit_price,
+            "sellerDiscountPerUnit": line.unit_discount,
+        }
+        for line in order.lines
+    ]
+    body = {
+        **head,
+        "orderTime": render_time(order.created_at),
+        "isPriority": False,
+        "gift": False,
+        "qcStatus": "PASS",
+        "paymentMethod": "COD" if order.cash_on_delivery else "NCOD",
+        "packType": "PIECE",
+        "shippingAddress": render_address(order.shipping),
+        "billingAddress": render_address(order.billing),
+        "orderItems": items,
+    }
+    shortened: dict[str, Any] = shorten(body)
+    return shortened
+
+
+def render_hold(on_hold: bool, dispatch_by: datetime, start_processing: datetime, location: str) -> dict[str, Any]:
+    """`PUT /orders/{orderCode}`: the hold; the times must come along every time."""
+    return {
+        "onHold": on_hold,
+        "dispatchByTime": render_time(dispatch_by),
+        "startProcessingTime": render_time(start_processing),
+        "locationCode": location,
+    }
+
+
+def render_cancel(totals: Mapping[str, int], skus: Mapping[str, str], location: str) -> dict[str, Any]:
+    """`PUT /orders/{orderCode}/cancel`: absolute totals per line; lines with nothing cancelled are left out."""
+    items = [
+        {"channelSkuCode": skus[line], "orderItemCode": line, "cancelledQuantity": total}
+        for line, total in totals.items()
+        if total > 0
+    ]
+    return {"locationCode": location, "orderItems": items}
+
+
+def render_return(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """`POST /return/return-orders` from a Create Return Order body's facts: exactly those, long texts shortened."""
+    shortened: dict[str, Any] = shorten({"orderType": "CUSTOMER_RETURN", **facts})
+    return shortened
+
+
+def render_return_units(head: Mapping[str, Any], units: Sequence[ReturnUnit], default_reason: str) -> dict[str, Any]:
+    """`POST /return/return-orders` for a return known from notifications only: the smallest body OMS takes."""
+    items = [
+        {"itemCode": unit.item_code, "reason": unit.reason or default_reason, "channelSkuCode": unit.sku}
+        for unit in units
+    ]
+    return render_return({**{key: value for key, value in head.items() if value is not None}, "orderItems": items})

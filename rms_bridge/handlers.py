@@ -1,0 +1,83 @@
+"""Which flow each RMS topic goes to."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from core.domain.returns import ReturnReport, VerdictReport
+from core.flows.exchanges import Scene
+from core.flows.qc import reconsider_linked, record_verdicts
+from core.flows.returns import forward_to_partners, register_return
+from core.flows.tenants import load_settings
+from core.reading import read_object
+from core.registry import Delivery, Outcome, ignored, parked
+from core.runtime import Runtime
+from rms_bridge.parse import parse_notification, parse_processing_update, parse_return_order, read_known_facts
+from rms_bridge.webhooks import SOURCE
+
+READ_RETURN_FACTS = "rms.read_return_facts"
+
+
+@dataclass(frozen=True)
+class ReturnHandler:
+    """A return order or a notification: register it, then let exchanges linked to it look again."""
+
+    runtime: Runtime
+    topic: str
+
+    def read(self, delivery: Delivery) -> Any:
+        """Parse with the shop's settings."""
+        body = read_object(delivery.body)
+        with self.runtime.database.read() as session:
+            settings = load_settings(session, delivery.shop_id)
+        if self.topic == "return_order":
+            return settings, parse_return_order(body, settings.rms), digest_content(body)
+        return settings, parse_notification(body, settings.rms), None
+
+    def apply(self, session: Session, delivery: Delivery, facts: Any) -> Outcome:
+        """Register the return, or say why not."""
+        settings, report, content = facts
+        if not isinstance(report, ReturnReport):
+            return ignored("tracking of a forward shipment")
+        if not report.code:
+            forward_to_partners(session, delivery.shop_id, settings, report, delivery.id)
+            return parked("a return without a return order id: RMS must name it")
+        outcome = register_return(session, delivery.shop_id, settings, report, delivery.id, content)
+        reconsider_linked(Scene(session, delivery.shop_id, settings, delivery.id), report.code)
+        return outcome
+
+
+def digest_content(body: dict[str, Any]) -> str:
+    """Equal for two Create Return Order bodies that say the same; the status is news, not content."""
+    facts = {key: value for key, value in read_known_facts(body).items() if key != "returnOrderStatus"}
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class VerdictHandler:
+    """A Returns Processing Update."""
+
+    runtime: Runtime
+
+    def read(self, delivery: Delivery) -> VerdictReport:
+        """Parse."""
+        return parse_processing_update(read_object(delivery.body))
+
+    def apply(self, session: Session, delivery: Delivery, facts: VerdictReport) -> Outcome:
+        """Record the verdicts and act on them."""
+        settings = load_settings(session, delivery.shop_id)
+        return record_verdicts(Scene(session, delivery.shop_id, settings, delivery.id), facts, delivery.id)
+
+
+def register_handlers(runtime: Runtime) -> None:
+    """Enter the RMS topics, and what other bridges ask of RMS bodies, into the registry."""
+    handlers = runtime.registry.handlers
+    handlers[SOURCE, "return_order"] = ReturnHandler(runtime, "return_order")
+    handlers[SOURCE, "notification"] = ReturnHandler(runtime, "notification")
+    handlers[SOURCE, "processing_update"] = VerdictHandler(runtime)
+    runtime.registry.readers[READ_RETURN_FACTS] = read_known_facts

@@ -1,0 +1,133 @@
+"""Effects towards Shopify: change an order's tags, cancel an order (DESIGN §9; shopify.md §3.1, §3.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from core.clock import parse_time
+from core.domain.effects import SHOPIFY_CANCEL_ORDER, SHOPIFY_TAG_ORDER
+from core.domain.orders import Fulfillment, has_tag
+from core.errors import Ambiguous, Permanent
+from core.flows.exchanges import Scene
+from core.flows.orders import note_cancelled, note_read_back
+from core.flows.tenants import load_settings
+from core.registry import Absent, Done, Job, Waiting
+from core.runtime import Runtime
+from shopify_app import queries
+from shopify_app.client import AdminClient, make_gid, raise_user_errors
+from shopify_app.parse import parse_display_status
+
+_FIRST_POLL_SECONDS = 0.7
+_LATER_POLL_SECONDS = 5.0
+_STAFF_NOTE = "Returnbridge: the returned goods failed quality control"
+_REFUNDS = {"original": {"originalPaymentMethodsRefund": True}, "store_credit": {"storeCreditRefund": {}}}
+
+
+@dataclass(frozen=True)
+class TagOrder:
+    """Tags contain these and do not contain those. Only our own changes are sent, never a whole list."""
+
+    client: AdminClient
+
+    def render(self, session: Session, job: Job) -> Any:
+        """The wanted end as it was decided."""
+        return job.wanted
+
+    def send(self, job: Job, request: Any) -> Done:
+        """Add, remove, then compare with the tags Shopify answers: it has dropped tags without an error before."""
+        add, remove = request["add"], request["remove"]
+        document = queries.SWAP_TAGS if add and remove else queries.ADD_TAGS if add else queries.REMOVE_TAGS
+        variables = {name: tags for name, tags in (("add", add), ("remove", remove)) if tags}
+        data = self.client.mutate(job.shop_id, document, id=make_gid("Order", job.about), **variables)
+        for part in data.values():
+            raise_user_errors(part["userErrors"], "change the order's tags")
+        node = list(data.values())[-1]["node"]
+        _check_tags(node["tags"], add, remove)
+        return Done(node, f"tags are now: {', '.join(node['tags'])}")
+
+    def look(self, job: Job, request: Any) -> Done:
+        """A tag change is repeated rather than looked up."""
+        raise Ambiguous("not read back")
+
+    def settle(self, session: Session, job: Job, request: Any, facts: Any) -> None:
+        """Know the tags Shopify answered."""
+        scene = Scene(session, job.shop_id, load_settings(session, job.shop_id), None)
+        note_read_back(scene, int(job.about), facts["tags"], parse_time(facts["updatedAt"]))
+
+
+def _check_tags(tags: list[str], add: list[str], remove: list[str]) -> None:
+    missing = [tag for tag in add if not has_tag(tags, tag)]
+    left = [tag for tag in remove if has_tag(tags, tag)]
+    if missing or left:
+        raise Permanent(f"Shopify did not change the tags as asked: missing {missing}, still there {left}")
+
+
+@dataclass(frozen=True)
+class CancelOrder:
+    """The order is cancelled. Cannot be undone: it is read first, sent once, and its job followed to the end."""
+
+    client: AdminClient
+
+    def render(self, session: Session, job: Job) -> Any:
+        """The merchant's choices as they were when it was decided."""
+        return job.params
+
+    def send(self, job: Job, request: Any) -> Done | Waiting:
+        """Look, then cancel. The answer names a job; only the order's own `cancelledAt` proves the end."""
+        order = self._read(job)
+        if order["cancelledAt"]:
+            return Done(order, "was cancelled already")
+        if parse_display_status(order["displayFulfillmentStatus"]) is not Fulfillment.NONE:
+            raise Permanent("the order has been fulfilled in part or whole: it is not cancelled")
+        data = self.client.mutate(job.shop_id, queries.CANCEL_ORDER, **_render_cancel(job, request))["orderCancel"]
+        raise_user_errors(data["orderCancelUserErrors"], "cancel the order")
+        result = data["jobResult"] or {}
+        return Waiting(_FIRST_POLL_SECONDS, {"job": result.get("id")}, "Shopify is cancelling the order")
+
+    def look(self, job: Job, request: Any) -> Done | Waiting | Absent:
+        """The order first, then the job that was to cancel it."""
+        order = self._read(job)
+        if order["cancelledAt"]:
+            return Done(order, "cancelled")
+        job_id = job.progress.get("job")
+        if not job_id:
+            return Absent()
+        result = self.client.query(job.shop_id, queries.READ_CANCEL_JOB, id=job_id)["node"]
+        if result and result["done"] and result["status"] == "FAILED":
+            raise_user_errors(result["errors"] or [{"message": "no reason given"}], "cancel the order")
+        return Waiting(_LATER_POLL_SECONDS if job.progress.get("polled") else _FIRST_POLL_SECONDS, {"polled": True})
+
+    def _read(self, job: Job) -> dict[str, Any]:
+        order = self.client.query(job.shop_id, queries.READ_CANCELLATION, id=make_gid("Order", job.about))["order"]
+        if order is None:
+            raise Permanent("Shopify no longer shows this order")
+        found: dict[str, Any] = order
+        return found
+
+    def settle(self, session: Session, job: Job, request: Any, facts: Any) -> None:
+        """The order is known to be cancelled."""
+        scene = Scene(session, job.shop_id, load_settings(session, job.shop_id), None)
+        cancelled_at, updated_at = parse_time(facts["cancelledAt"]), parse_time(facts["updatedAt"])
+        note_cancelled(scene, int(job.about), cancelled_at, updated_at)
+
+
+def _render_cancel(job: Job, request: Any) -> dict[str, Any]:
+    variables = {
+        "id": make_gid("Order", job.about),
+        "reason": request["reason"],
+        "restock": request["restock"],
+        "notifyCustomer": request["notify_customer"],
+        "staffNote": _STAFF_NOTE,
+    }
+    refund = _REFUNDS.get(request["refund"])  # none: the argument is left out, and nothing is refunded
+    return {**variables, "refundMethod": refund} if refund else variables
+
+
+def register_deliverers(runtime: Runtime) -> None:
+    """Enter the Shopify kinds into the registry."""
+    client = AdminClient(runtime)
+    runtime.registry.deliverers[SHOPIFY_TAG_ORDER.name] = TagOrder(client)
+    runtime.registry.deliverers[SHOPIFY_CANCEL_ORDER.name] = CancelOrder(client)

@@ -1,0 +1,56 @@
+"""Which flow each Shopify topic goes to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from core.domain.orders import OrderSnapshot
+from core.flows.exchanges import Scene
+from core.flows.orders import needs_fresh_look, note_order
+from core.flows.tenants import load_settings
+from core.reading import read_object
+from core.registry import Delivery, Outcome, ignored
+from core.runtime import Runtime
+from shopify_app.client import AdminClient
+from shopify_app.parse import parse_order_webhook
+from shopify_app.reads import read_forward_order, read_order
+from shopify_app.topics import ORDER_TOPICS, SOURCE
+
+READ_FORWARD_ORDER = "shopify.read_forward_order"
+
+
+@dataclass(frozen=True)
+class OrderHandler:
+    """Any `orders/*` delivery: a hint that the order may have changed. Its state is read anew before it counts."""
+
+    runtime: Runtime
+    client: AdminClient
+
+    def read(self, delivery: Delivery) -> OrderSnapshot | None:
+        """The payload when it proves that nothing relevant changed, else the order as Shopify has it now."""
+        with self.runtime.database.read() as session:
+            settings = load_settings(session, delivery.shop_id)
+            order = parse_order_webhook(read_object(delivery.body), settings.exchange)
+            if not needs_fresh_look(session, delivery.shop_id, order, settings):
+                return order
+        return read_order(self.client, delivery.shop_id, order.id, settings.exchange)
+
+    def apply(self, session: Session, delivery: Delivery, facts: Any) -> Outcome:
+        """Note the order."""
+        if facts is None:
+            return ignored("Shopify no longer shows this order")
+        settings = load_settings(session, delivery.shop_id)
+        return note_order(Scene(session, delivery.shop_id, settings, delivery.id), facts)
+
+
+def register_handlers(runtime: Runtime) -> None:
+    """Enter the Shopify topics, and the reads other bridges ask for, into the registry."""
+    client = AdminClient(runtime)
+    for topic in ORDER_TOPICS:
+        runtime.registry.handlers[SOURCE, topic] = OrderHandler(runtime, client)
+    runtime.registry.readers[READ_FORWARD_ORDER] = lambda shop_id, order_id: read_forward_order(
+        client, shop_id, order_id
+    )

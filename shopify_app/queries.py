@@ -1,0 +1,99 @@
+"""Every GraphQL document we send. Each is checked against the real 2026-10 schema in tests/house."""
+
+from __future__ import annotations
+
+_ORDER_FIELDS = """
+    id name tags createdAt updatedAt cancelledAt displayFulfillmentStatus
+    customAttributes { key value }
+    lineItems(first: 50, after: $after) {
+      nodes { id sku quantity currentQuantity unfulfilledQuantity customAttributes { key value } }
+      pageInfo { hasNextPage endCursor }
+    }
+"""
+
+READ_ORDER = f"""
+query ReadOrder($id: ID!, $after: String) {{
+  order(id: $id) {{ {_ORDER_FIELDS} }}
+}}
+"""
+
+_ADDRESS = "name address1 address2 city province zip country phone"
+
+READ_FORWARD_ORDER = f"""
+query ReadForwardOrder($id: ID!, $after: String) {{
+  order(id: $id) {{
+    id createdAt email phone paymentGatewayNames
+    shippingAddress {{ {_ADDRESS} }}
+    billingAddress {{ {_ADDRESS} }}
+    lineItems(first: 50, after: $after) {{
+      nodes {{
+        id sku currentQuantity
+        originalUnitPriceSet {{ shopMoney {{ amount }} }}
+        discountedUnitPriceAfterAllDiscountsSet {{ shopMoney {{ amount }} }}
+      }}
+      pageInfo {{ hasNextPage endCursor }}
+    }}
+    fulfillmentOrders(first: 1) {{ nodes {{ assignedLocation {{ location {{ id }} }} }} }}
+  }}
+}}
+"""
+
+_TAG_ANSWER = "node { id ... on Order { tags updatedAt } } userErrors { field message }"
+
+ADD_TAGS = f"""
+mutation AddTags($id: ID!, $add: [String!]!) {{
+  added: tagsAdd(id: $id, tags: $add) {{ {_TAG_ANSWER} }}
+}}
+"""
+
+REMOVE_TAGS = f"""
+mutation RemoveTags($id: ID!, $remove: [String!]!) {{
+  removed: tagsRemove(id: $id, tags: $remove) {{ {_TAG_ANSWER} }}
+}}
+"""
+
+# One round trip, in order but not atomic: the tag that lifts the hold comes last.
+SWAP_TAGS = f"""
+mutation SwapTags($id: ID!, $add: [String!]!, $remove: [String!]!) {{
+  added: tagsAdd(id: $id, tags: $add) {{ {_TAG_ANSWER} }}
+  removed: tagsRemove(id: $id, tags: $remove) {{ {_TAG_ANSWER} }}
+}}
+"""
+
+READ_CANCELLATION = """
+query ReadCancellation($id: ID!) {
+  order(id: $id) { id updatedAt cancelledAt displayFulfillmentStatus }
+}
+"""
+
+CANCEL_ORDER = """
+mutation CancelOrder(
+  $id: ID!, $reason: OrderCancelReason!, $restock: Boolean!,
+  $refundMethod: OrderCancelRefundMethodInput, $notifyCustomer: Boolean, $staffNote: String
+) {
+  orderCancel(
+    orderId: $id, reason: $reason, restock: $restock,
+    refundMethod: $refundMethod, notifyCustomer: $notifyCustomer, staffNote: $staffNote
+  ) {
+    jobResult { id done status errors { code field message } }
+    orderCancelUserErrors { code field message }
+  }
+}
+"""
+
+READ_CANCEL_JOB = """
+query ReadCancelJob($id: ID!) {
+  node(id: $id) { ... on OrderCancelJobResult { id done status errors { code field message } } }
+}
+"""
+
+DOCUMENTS = {
+    "READ_ORDER": READ_ORDER,
+    "READ_FORWARD_ORDER": READ_FORWARD_ORDER,
+    "ADD_TAGS": ADD_TAGS,
+    "REMOVE_TAGS": REMOVE_TAGS,
+    "SWAP_TAGS": SWAP_TAGS,
+    "READ_CANCELLATION": READ_CANCELLATION,
+    "CANCEL_ORDER": CANCEL_ORDER,
+    "READ_CANCEL_JOB": READ_CANCEL_JOB,
+}

@@ -1,0 +1,8 @@
+"""The webhook topics we take: declared in `shopify.app.toml`, handled in `handlers.py`, each with a fixture."""
+
+from __future__ import annotations
+
+SOURCE = "shopify"
+API_VERSION = "2026-10"  # of Admin calls and of webhook payloads alike
+
+ORDER_TOPICS = ("orders/create", "orders/updated", "orders/cancelled")
