@@ -33,7 +33,7 @@ def parse_time(value: object) -> datetime:
         raise ValueError("not a time")
     if isinstance(value, str):
         return _parse_text(value.strip())
-    return _from_epoch(float(value))
+    return _from_epoch(value)
 
 
 def _parse_text(text: str) -> datetime:
@@ -52,8 +52,8 @@ def _parse_text(text: str) -> datetime:
 
 
 def _from_epoch(number: float) -> datetime:
-    seconds = number / 1000 if abs(number) >= _MILLISECONDS_FROM else number
     try:
+        seconds = number / 1000 if abs(number) >= _MILLISECONDS_FROM else number
         return datetime.fromtimestamp(seconds, UTC)
     except (ValueError, OverflowError, OSError):
         raise ValueError("not a time") from None

@@ -127,7 +127,6 @@ class Database:
         """A session for looking only; what is changed in it is thrown away."""
         with Session(self._reader, expire_on_commit=False, autoflush=False) as session:
             yield session
-            session.rollback()
 
     def dispose(self) -> None:
         """Close the pool, e.g. after a fork or at the end."""

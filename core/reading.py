@@ -78,6 +78,7 @@ _WORDS = {
     "model_type": "must be an object",
     "model_attributes_type": "must be an object",
     "extra_forbidden": "unknown key",
+    "string_unicode": "must be Unicode text",
 }
 
 
@@ -89,6 +90,8 @@ def describe_faults(error: ValidationError) -> list[str]:
 def _describe(fault: Mapping[str, Any]) -> str:
     if fault["type"] == "string_too_long":
         return f"longer than {fault['ctx']['max_length']} characters"
+    if fault["type"] == "too_long":
+        return f"more than {fault['ctx']['max_length']} elements"
     if fault["type"] in ("string_too_short", "too_short"):
         return "must not be empty"
     text = str(fault["msg"])

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from core.domain.returns import ReturnReport, VerdictReport
+from core.errors import BadInput, Permanent
 from core.flows.exchanges import Scene
 from core.flows.qc import reconsider_linked, record_verdicts
 from core.flows.returns import forward_to_partners, register_return
@@ -35,9 +36,12 @@ class ReturnHandler:
         body = read_object(delivery.body)
         with self.runtime.database.read() as session:
             settings = load_settings(session, delivery.shop_id)
-        if self.topic == "return_order":
-            return settings, parse_return_order(body, settings.rms), digest_content(body)
-        return settings, parse_notification(body, settings.rms), None
+        try:
+            if self.topic == "return_order":
+                return settings, parse_return_order(body, settings.rms), digest_content(body)
+            return settings, parse_notification(body, settings.rms), None
+        except BadInput as error:  # it passed at the door: the settings have changed since
+            raise Permanent(f"under the settings of now it lacks: {error}") from None
 
     def apply(self, session: Session, delivery: Delivery, facts: Any) -> Outcome:
         """Register the return, or say why not."""
@@ -55,7 +59,16 @@ class ReturnHandler:
 def digest_content(body: dict[str, Any]) -> str:
     """Equal for two Create Return Order bodies that say the same; the status is news, not content."""
     facts = {key: value for key, value in read_known_facts(body).items() if key != "returnOrderStatus"}
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+    # 10 and 10.0 are one number to every sender; a boolean is none
+    return hashlib.sha256(json.dumps(_plain_numbers(facts), sort_keys=True).encode()).hexdigest()
+
+
+def _plain_numbers(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain_numbers(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_plain_numbers(one) for one in value]
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from uuid import uuid4
 
-import shopify
 from flask import Blueprint, Response, request
+from shopify.utils.shop_url import sanitize_shop_domain
 
 from core.config import Config
 from core.errors import Unauthorized
@@ -56,7 +56,7 @@ def read_header(name: str) -> str | None:
 
 
 def _read_domain() -> str:
-    domain = shopify.utils.shop_url.sanitize_shop_domain(read_header("shop-domain") or "")
+    domain = sanitize_shop_domain(read_header("shop-domain") or "")
     if not domain or not SHOP_DOMAIN.fullmatch(domain):
         raise Unauthorized("the webhook names no shop")
     return str(domain)

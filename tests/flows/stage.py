@@ -1,0 +1,132 @@
+"""What an end-to-end test stands on: the app on a socket, the sandbox, one shop, and a worker that works on demand."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import select
+
+from app import create_app
+from core.config import Config
+from core.flows import tenants
+from core.migrations import upgrade
+from core.models import Effect, Event, Exchange
+from core.relay.jobs import work
+from core.runtime import Runtime
+from simulators.sandbox import OMS_PASSWORD, OMS_USERNAME, Sandbox
+from simulators.serving import serve
+
+REPLACEMENT, HOLD = "increff_exchange", "increff_hold"
+
+
+class Stage:
+    """`settle()` works until the bridge, Shopify's deliveries and all effects are at rest."""
+
+    def __init__(self, config: Config, settings: dict[str, Any] | None = None):
+        self.sandbox = Sandbox("http://127.0.0.1:1", config.shopify_api_key, config.shopify_api_secret).start()
+        self.config = config.model_copy(update={"shopify_admin_url": self.sandbox.shopify_url + "/{shop}"})
+        self.app = create_app(self.config)
+        self.runtime: Runtime = self.app.extensions["returnbridge"]
+        upgrade(self.runtime.database)
+        self.server = serve(self.app.wsgi_app)
+        self.url = self.server.url
+        self.sandbox.shopify.app_url = self.url
+        self.shop = self.sandbox.shop
+        token = self.sandbox.shopify.add_shop(self.shop, scopes=SCOPES)
+        with self.runtime.database.write() as session:
+            shop = tenants.add_shop(session, self.runtime.keyring, self.shop, token)
+            self.shop_id = shop.id
+            self.credential = tenants.make_credential(session, shop, "rms")
+        self.sandbox.rms.connect(self.credential.username, self.credential.password, bridge_url=self.url)
+        self.configure(settings or {})
+
+    def configure(self, changes: dict[str, Any]) -> None:
+        """Save the sandbox's settings with these sections changed."""
+        document: dict[str, Any] = {
+            "mode": "live",
+            "oms": {
+                "base_url": self.sandbox.oms_url,
+                "auth_username": OMS_USERNAME,
+                "auth_password": OMS_PASSWORD,
+                "default_location": "Wid234",
+            },
+            "cancel": {"cooling_off_minutes": 0},
+            "partners": [
+                {
+                    "name": "returns_prime",
+                    "kind": "returns_prime",
+                    "url": self.sandbox.partner_url + "/qc",
+                    "headers": {"x-rp-token": "partner-secret"},
+                    "events": ["qc"],
+                }
+            ],
+        }
+        for section, values in changes.items():
+            document[section] = {**document[section], **values} if isinstance(values, dict) else values
+        with self.runtime.database.write() as session:
+            shop = tenants.find_shop(session, self.shop)
+            assert shop is not None
+            tenants.save_settings(session, self.runtime.keyring, shop, document, "test")
+
+    def settle(self, seconds: float = 20) -> None:
+        """Work until nothing moves any more."""
+        self.wait_for(self._is_at_rest, seconds)
+
+    def wait_for(self, holds: Callable[[], bool], seconds: float = 20) -> None:
+        """Work until something holds; fails when it does not in time."""
+        end = time.monotonic() + seconds
+        while not self._work_then(holds):
+            assert time.monotonic() < end, self.describe()
+            time.sleep(0.02)
+
+    def _work_then(self, holds: Callable[[], bool]) -> bool:
+        work(self.runtime, 5)
+        return holds()
+
+    def _is_at_rest(self) -> bool:
+        if not self.sandbox.shopify.settle(0.05):
+            return False
+        with self.runtime.database.read() as session:
+            thinking = session.scalars(select(Event.id).where(Event.outcome.is_(None))).first()
+            sending = session.scalars(select(Effect.id).where(Effect.state.in_(("pending", "sending")))).first()
+        return thinking is None and sending is None
+
+    def describe(self) -> str:
+        """Events and effects as they are, for a failing test."""
+        with self.runtime.database.read() as session:
+            events = [(e.id, e.topic, e.outcome, e.reason) for e in session.scalars(select(Event))]
+            effects = [(e.id, e.kind, e.state, e.attempts, e.reason) for e in session.scalars(select(Effect))]
+        return "\n".join(map(str, [*events, *effects]))
+
+    def exchange(self, order_id: int) -> Exchange:
+        """The exchange of an order."""
+        with self.runtime.database.read() as session:
+            return session.scalars(select(Exchange).where(Exchange.order_id == order_id)).one()
+
+    def effects(self, *kinds: str) -> list[Effect]:
+        """The effects of these kinds, oldest first."""
+        with self.runtime.database.read() as session:
+            query = select(Effect).order_by(Effect.id)
+            return list(session.scalars(query.where(Effect.kind.in_(kinds)) if kinds else query))
+
+    def events(self, topic: str) -> list[Event]:
+        """The events of a topic, oldest first."""
+        with self.runtime.database.read() as session:
+            return list(session.scalars(select(Event).where(Event.topic == topic).order_by(Event.id)))
+
+    def close(self) -> None:
+        """End everything this stage started."""
+        self.server.close()
+        self.sandbox.close()
+        self.runtime.database.dispose()
+
+
+SCOPES = (
+    "write_orders",
+    "write_order_edits",
+    "write_returns",
+    "write_merchant_managed_fulfillment_orders",
+    "read_locations",
+)
