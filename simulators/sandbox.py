@@ -31,8 +31,9 @@ class Sandbox:
         shop: str = "exchange-demo.myshopify.com",
         ports: dict[str, int] | None = None,
         host: str = "127.0.0.1",
+        scopes: tuple[str, ...] | None = None,
     ) -> None:
-        self.shop, self.host, self.ports = shop, host, ports or {}
+        self.shop, self.host, self.ports, self.scopes = shop, host, ports or {}, scopes
         self.shopify = ShopifySimulator(api_key, api_secret, app_url)
         self.oms = OmsSimulator(OMS_USERNAME, OMS_PASSWORD, bridge_url=app_url)
         self.rms = RmsSimulator(app_url)
@@ -41,7 +42,7 @@ class Sandbox:
         self._served: dict[str, Served] = {}
         self._exchanges = 0
         self._lock = threading.Lock()
-        self.access_token = self.shopify.add_shop(shop)
+        self.access_token = self.shopify.add_shop(shop, scopes=scopes)
 
     def start(self) -> Self:
         try:
@@ -109,7 +110,7 @@ class Sandbox:
         """All data forgotten; addresses, credentials and the shop's access token stay."""
         for system in (self.shopify, self.oms, self.rms, self.partner):
             system.reset()
-        self.shopify.add_shop(self.shop, self.access_token)
+        self.shopify.add_shop(self.shop, self.access_token, self.scopes)
 
     def new_exchange(self, units: int = 1) -> Json:
         """A customer wants another size: the first order, its return at RMS, and the held replacement order."""

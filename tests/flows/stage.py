@@ -25,7 +25,8 @@ class Stage:
     """`settle()` works until the bridge, Shopify's deliveries and all effects are at rest."""
 
     def __init__(self, config: Config, settings: dict[str, Any] | None = None):
-        self.sandbox = Sandbox("http://127.0.0.1:1", config.shopify_api_key, config.shopify_api_secret).start()
+        key, secret = config.shopify_api_key, config.shopify_api_secret
+        self.sandbox = Sandbox("http://127.0.0.1:1", key, secret, scopes=SCOPES).start()
         self.config = config.model_copy(update={"shopify_admin_url": self.sandbox.shopify_url + "/{shop}"})
         self.app = create_app(self.config)
         self.runtime: Runtime = self.app.extensions["returnbridge"]
@@ -34,9 +35,8 @@ class Stage:
         self.url = self.server.url
         self.sandbox.shopify.app_url = self.url
         self.shop = self.sandbox.shop
-        token = self.sandbox.shopify.add_shop(self.shop, scopes=SCOPES)
         with self.runtime.database.write() as session:
-            shop = tenants.add_shop(session, self.runtime.keyring, self.shop, token)
+            shop = tenants.add_shop(session, self.runtime.keyring, self.shop, self.sandbox.access_token)
             self.shop_id = shop.id
             self.credential = tenants.make_credential(session, shop, "rms")
         self.sandbox.rms.connect(self.credential.username, self.credential.password, bridge_url=self.url)

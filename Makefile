@@ -1,0 +1,40 @@
+# Every target works on a fresh clone: it makes the virtual environment and installs what it needs.
+PYTHON ?= python3
+BIN := .venv/bin
+RUN := .venv/.sandbox-installed
+DEV := .venv/.dev-installed
+
+.PHONY: run demo test lint bench clean
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv .venv
+
+$(RUN): $(BIN)/python requirements.txt simulators/requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -r simulators/requirements.txt
+	@touch $@
+
+$(DEV): $(BIN)/python requirements.txt simulators/requirements.txt requirements-dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@ $(RUN)
+
+run: $(RUN)  ## the whole product with its sandbox: plays two exchanges, then stays
+	$(BIN)/python -m simulators.demo --stay
+
+demo: $(RUN)  ## the same two exchanges on free ports; ends with 0 only if both ended as they must
+	$(BIN)/python -m simulators.demo --folder instance/demo
+
+test: $(DEV)  ## all tests; PostgreSQL and Valkey come from wheels
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+lint: $(DEV)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(DEV)  ## idle memory and the road's speed, on this machine
+	$(BIN)/python -m bench.idle_memory
+
+clean:
+	rm -rf .venv instance
