@@ -8,7 +8,6 @@ from typing import Any
 
 import click
 from flask import Flask, Response, jsonify, request
-from redis import Redis
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 import oms_bridge.deliveries
@@ -64,7 +63,7 @@ def create_runtime(config: Config) -> Runtime:
         database=Database(config.database),
         keyring=Keyring(config.encryption_keys),
         http=HttpDoor(config.allow_private_networks),
-        bell=Doorbell(Redis.from_url(_find_redis(config), socket_timeout=10, socket_connect_timeout=2)),
+        bell=Doorbell(lambda: _find_redis(config)),
     )
     shopify_app.handlers.register_handlers(runtime)
     rms_bridge.handlers.register_handlers(runtime)

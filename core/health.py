@@ -26,7 +26,7 @@ def find_troubles(runtime: Runtime) -> list[str]:
 def find_warnings(runtime: Runtime) -> list[str]:
     """What makes this process slower than it could be."""
     try:
-        if runtime.bell.redis is not None and runtime.bell.redis.ping():
+        if runtime.bell.redis.ping():
             return []
     except RedisError:
         pass

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -26,17 +28,24 @@ logger = logging.getLogger(__name__)
 class Doorbell:
     """Tells workers "something is due", over RQ. It carries nothing else, so losing it costs only time (law 2)."""
 
-    def __init__(self, redis: Redis | None):
-        self.redis = redis
-        self._queue = Queue(QUEUE_NAME, connection=redis, serializer="json") if redis else None
+    def __init__(self, find_url: Callable[[], str]):
+        self._find_url = find_url
+
+    @cached_property
+    def redis(self) -> Redis:
+        """The connection; made, and an embedded server started, when somebody first rings or listens."""
+        return Redis.from_url(self._find_url(), socket_timeout=10, socket_connect_timeout=2)
+
+    @cached_property
+    def queue(self) -> Queue:
+        """The one queue of doorbells."""
+        return Queue(QUEUE_NAME, connection=self.redis, serializer="json")
 
     def ring(self) -> bool:
         """Ring once; rings that come while one still waits for a worker fold into it. False when nobody can hear."""
-        if self.redis is None or self._queue is None:
-            return False
         try:
             if self.redis.set(_RUNG, 1, nx=True, px=_RUNG_MILLISECONDS):
-                self._queue.enqueue(DRAIN_JOB, result_ttl=0, failure_ttl=0, job_timeout=300)
+                self.queue.enqueue(DRAIN_JOB, result_ttl=0, failure_ttl=0, job_timeout=300)
         except RedisError as error:
             logger.warning("doorbell not rung, the sweeper will find the work: %s", type(error).__name__)
             return False
@@ -44,8 +53,6 @@ class Doorbell:
 
     def answer(self) -> None:
         """A worker heard the bell: whatever is rung from now on is new."""
-        if self.redis is None:
-            return
         try:
             self.redis.delete(_RUNG)
         except RedisError as error:

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable, MutableMapping
 from typing import Any
 
 import click
-from rq import Queue, SimpleWorker
+from rq import SimpleWorker
 
 from core import migrations
 from core.relay.jobs import sweep, work
-from core.runtime import QUEUE_NAME, Runtime
+from core.runtime import Runtime
 
 SWEEP_SECONDS = 2.0
 _SELF = (sys.executable, "-m", "flask", "--app", "app")
@@ -74,9 +74,9 @@ def run_worker(runtime: Runtime, *, burst: bool) -> None:
     work(runtime, seconds=3600 if burst else 20)
     if burst:
         return
-    queue = Queue(QUEUE_NAME, connection=runtime.bell.redis, serializer="json")
     # no fork per job: a doorbell drains batches, so the process's pools are kept
-    SimpleWorker([queue], connection=runtime.bell.redis, serializer="json").work(logging_level="WARNING")
+    worker = SimpleWorker([runtime.bell.queue], connection=runtime.bell.redis, serializer="json")
+    worker.work(logging_level="WARNING")
 
 
 def _make_sweep(runtime: Runtime) -> click.Command:

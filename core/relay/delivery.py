@@ -102,12 +102,16 @@ def _note_interruption(session: Session, effect: Effect) -> None:
     query = select(Attempt).where(Attempt.effect_id == effect.id, Attempt.result.is_(None))
     for attempt in session.scalars(query.order_by(Attempt.id)):
         attempt.result = "interrupted"
+        effect.attempts += 1
         if attempt.act == _SEND:
             effect.unclear_since = attempt.began_at
 
 
 def _choose_act(effect: Effect) -> str | None:
     kind = kind_of(effect)
+    if next_wait(kind.schedule, effect.attempts) is None:
+        _end(effect, "parked", f"given up after {effect.attempts} attempts, the last of them interrupted")
+        return None
     if effect.progress.get("waiting"):
         return _LOOK
     if effect.unclear_since is None:
