@@ -102,7 +102,8 @@ def test_the_habit_is_kept(habit: str) -> None:
     find, places, _ = HABITS[habit]
     sources = read_sources(*places)
     assert len(sources) > 40
-    assert [f"{one.path}:{line} {what}" for one in sources for line, what in find(one)] == []
+    found = [f"{one.path}:{line} {what}" for one in sources for line, what in find(one)]
+    assert not found, "\n".join(found)
 
 
 @pytest.mark.parametrize("habit", HABITS)
