@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 
 from core.domain.returns import ReturnReport, VerdictReport
 from core.errors import BadInput, Permanent
-from core.flows.exchanges import Scene
 from core.flows.qc import reconsider_linked, record_verdicts
 from core.flows.returns import forward_to_partners, register_return
+from core.flows.scene import Scene
 from core.flows.tenants import load_settings
 from core.reading import read_object
 from core.registry import Delivery, Outcome, ignored, parked

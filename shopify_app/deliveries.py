@@ -11,12 +11,12 @@ from core.clock import parse_time
 from core.domain.effects import SHOPIFY_CANCEL_ORDER, SHOPIFY_TAG_ORDER
 from core.domain.orders import Fulfillment, has_tag
 from core.errors import Ambiguous, Permanent
-from core.flows.exchanges import Scene
 from core.flows.orders import note_cancelled, note_read_back
+from core.flows.scene import Scene
 from core.flows.tenants import load_settings
 from core.registry import Absent, Done, Job, Waiting
 from core.runtime import Runtime
-from shopify_app import queries
+from shopify_app import edits, holds, queries
 from shopify_app.client import AdminClient, make_gid, raise_user_errors
 from shopify_app.parse import parse_display_status
 
@@ -131,3 +131,5 @@ def register_deliverers(runtime: Runtime) -> None:
     client = AdminClient(runtime)
     runtime.registry.deliverers[SHOPIFY_TAG_ORDER.name] = TagOrder(client)
     runtime.registry.deliverers[SHOPIFY_CANCEL_ORDER.name] = CancelOrder(client)
+    edits.register_deliverers(runtime)
+    holds.register_deliverers(runtime)

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from core.domain.orders import OrderSnapshot
-from core.flows.exchanges import Scene
 from core.flows.orders import needs_fresh_look, note_order
+from core.flows.scene import Scene
 from core.flows.tenants import load_settings
 from core.reading import read_object
 from core.registry import Delivery, Outcome, ignored

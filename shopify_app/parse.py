@@ -14,6 +14,7 @@ from core.domain.orders import (
     ForwardLine,
     ForwardOrder,
     Fulfillment,
+    FulfillmentOrder,
     OrderLine,
     OrderSnapshot,
     find_return_codes,
@@ -25,6 +26,7 @@ from core.settings import ExchangeSettings
 from shopify_app.client import read_gid
 
 ORIGINAL_ORDER = "original_order"
+HOLD_HANDLE = "returnbridge"
 Time = Annotated[datetime, BeforeValidator(parse_time)]
 Id = Annotated[int, Field(ge=1, lt=2**63)]
 
@@ -136,7 +138,28 @@ def parse_order_answer(order: dict[str, Any], lines: list[dict[str, Any]], rules
         lines=[_parse_line_answer(line, rules) for line in lines],
         attributes=[_Named.model_validate(one) for one in order["customAttributes"]],
         rules=rules,
+        in_order=any(one["exchangeLineItems"]["nodes"] for one in order["returns"]["nodes"]),
+        fulfillment_orders=parse_fulfillment_orders(order["fulfillmentOrders"]["nodes"]),
     )
+
+
+def parse_fulfillment_orders(nodes: list[dict[str, Any]]) -> tuple[FulfillmentOrder, ...]:
+    """Fulfillment orders with our part in their holds."""
+    return tuple(
+        FulfillmentOrder(
+            id=read_gid(node["id"]),
+            ours=bool(find_our_holds(node)),
+            holdable=any(one["action"] == "HOLD" for one in node["supportedActions"]),
+        )
+        for node in nodes
+    )
+
+
+def find_our_holds(node: dict[str, Any]) -> list[str]:
+    """Ids of the holds this app placed, by its handle; never another app's or a person's."""
+    return [
+        one["id"] for one in node["fulfillmentHolds"] if one["heldByRequestingApp"] and one["handle"] == HOLD_HANDLE
+    ]
 
 
 def _parse_line_answer(line: dict[str, Any], rules: ExchangeSettings) -> OrderLine:

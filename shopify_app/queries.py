@@ -5,6 +5,10 @@ from __future__ import annotations
 _ORDER_FIELDS = """
     id name tags createdAt updatedAt cancelledAt displayFulfillmentStatus
     customAttributes { key value }
+    returns(first: 5) { nodes { exchangeLineItems(first: 1) { nodes { id } } } }
+    fulfillmentOrders(first: 10) {
+      nodes { id status supportedActions { action } fulfillmentHolds { id handle heldByRequestingApp } }
+    }
     lineItems(first: 50, after: $after) {
       nodes { id sku quantity currentQuantity unfulfilledQuantity customAttributes { key value } }
       pageInfo { hasNextPage endCursor }
@@ -36,6 +40,82 @@ query ReadForwardOrder($id: ID!, $after: String) {{
     fulfillmentOrders(first: 1) {{ nodes {{ assignedLocation {{ location {{ id }} }} }} }}
   }}
 }}
+"""
+
+READ_FULFILLMENT_ORDERS = """
+query ReadFulfillmentOrders($id: ID!, $after: String) {
+  order(id: $id) {
+    id updatedAt cancelledAt
+    fulfillmentOrders(first: 20, after: $after) {
+      nodes { id status supportedActions { action } fulfillmentHolds { id handle heldByRequestingApp } }
+      pageInfo { hasNextPage endCursor }
+    }
+  }
+}
+"""
+
+HOLD_FULFILLMENT_ORDER = """
+mutation HoldFulfillmentOrder($id: ID!, $hold: FulfillmentOrderHoldInput!) {
+  fulfillmentOrderHold(id: $id, fulfillmentHold: $hold) {
+    fulfillmentHold { id }
+    userErrors { code field message }
+  }
+}
+"""
+
+# holdIds is never left out: without it Shopify releases every app's holds
+RELEASE_FULFILLMENT_ORDER = """
+mutation ReleaseFulfillmentOrder($id: ID!, $holdIds: [ID!]!) {
+  fulfillmentOrderReleaseHold(id: $id, holdIds: $holdIds) {
+    fulfillmentOrder { id }
+    userErrors { code field message }
+  }
+}
+"""
+
+READ_LINES = """
+query ReadLines($id: ID!, $after: String) {
+  order(id: $id) {
+    id updatedAt cancelledAt merchantEditable merchantEditableErrors
+    lineItems(first: 50, after: $after) {
+      nodes { id sku quantity currentQuantity }
+      pageInfo { hasNextPage endCursor }
+    }
+  }
+}
+"""
+
+BEGIN_EDIT = """
+mutation BeginEdit($id: ID!) {
+  orderEditBegin(id: $id) {
+    calculatedOrder {
+      id
+      lineItems(first: 100) {
+        nodes { id sku quantity editableQuantity }
+        pageInfo { hasNextPage }
+      }
+    }
+    userErrors { field message }
+  }
+}
+"""
+
+SET_QUANTITY = """
+mutation SetQuantity($id: ID!, $lineItemId: ID!, $quantity: Int!, $restock: Boolean) {
+  orderEditSetQuantity(id: $id, lineItemId: $lineItemId, quantity: $quantity, restock: $restock) {
+    calculatedLineItem { id quantity }
+    userErrors { field message }
+  }
+}
+"""
+
+COMMIT_EDIT = """
+mutation CommitEdit($id: ID!, $notifyCustomer: Boolean, $staffNote: String) {
+  orderEditCommit(id: $id, notifyCustomer: $notifyCustomer, staffNote: $staffNote) {
+    order { id updatedAt }
+    userErrors { field message }
+  }
+}
 """
 
 _TAG_ANSWER = "node { id ... on Order { tags updatedAt } } userErrors { field message }"
@@ -90,6 +170,13 @@ query ReadCancelJob($id: ID!) {
 DOCUMENTS = {
     "READ_ORDER": READ_ORDER,
     "READ_FORWARD_ORDER": READ_FORWARD_ORDER,
+    "READ_FULFILLMENT_ORDERS": READ_FULFILLMENT_ORDERS,
+    "HOLD_FULFILLMENT_ORDER": HOLD_FULFILLMENT_ORDER,
+    "RELEASE_FULFILLMENT_ORDER": RELEASE_FULFILLMENT_ORDER,
+    "READ_LINES": READ_LINES,
+    "BEGIN_EDIT": BEGIN_EDIT,
+    "SET_QUANTITY": SET_QUANTITY,
+    "COMMIT_EDIT": COMMIT_EDIT,
     "ADD_TAGS": ADD_TAGS,
     "REMOVE_TAGS": REMOVE_TAGS,
     "SWAP_TAGS": SWAP_TAGS,

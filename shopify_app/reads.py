@@ -14,29 +14,30 @@ from shopify_app.parse import parse_forward_order, parse_order_answer
 
 def read_order(client: AdminClient, shop_id: int, order_id: int, rules: ExchangeSettings) -> OrderSnapshot | None:
     """The order as it is now; None when Shopify does not show it (deleted, or beyond the app's reach)."""
-    order, lines = _read_pages(client, shop_id, queries.READ_ORDER, order_id)
+    order, lines = read_pages(client, shop_id, queries.READ_ORDER, order_id)
     return parse_order_answer(order, lines, rules) if order else None
 
 
 def read_forward_order(client: AdminClient, shop_id: int, order_id: int) -> ForwardOrder:
     """All that OMS must know to take the order: personal data, for one call."""
-    order, lines = _read_pages(client, shop_id, queries.READ_FORWARD_ORDER, order_id)
+    order, lines = read_pages(client, shop_id, queries.READ_FORWARD_ORDER, order_id)
     if order is None:
         raise Permanent("Shopify no longer shows this order")
     return parse_forward_order(order, lines)
 
 
-def _read_pages(
-    client: AdminClient, shop_id: int, document: str, order_id: int
+def read_pages(
+    client: AdminClient, shop_id: int, document: str, order_id: int, connection: str = "lineItems"
 ) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
-    lines: list[dict[str, Any]] = []
+    """An order and the nodes of all pages of one of its connections; None and nothing when Shopify shows no order."""
+    nodes: list[dict[str, Any]] = []
     after = None
     while True:
         order = client.query(shop_id, document, id=make_gid("Order", order_id), after=after)["order"]
         if order is None:
             return None, []
-        lines += order["lineItems"]["nodes"]
-        page = order["lineItems"]["pageInfo"]
+        nodes += order[connection]["nodes"]
+        page = order[connection]["pageInfo"]
         if not page["hasNextPage"]:
-            return order, lines
+            return order, nodes
         after = page["endCursor"]

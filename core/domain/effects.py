@@ -35,6 +35,10 @@ OMS_CANCEL_LINES = EffectKind("oms.cancel_lines", priority=10, repeatable=True, 
 OMS_EXPECT_RETURN = EffectKind("oms.expect_return", priority=30, repeatable=False, looks=True)
 OMS_UPDATE_RETURN = EffectKind("oms.update_return", priority=40, repeatable=True, looks=False)
 SHOPIFY_TAG_ORDER = EffectKind("shopify.tag_order", priority=20, repeatable=True, looks=False)
+SHOPIFY_HOLD_ORDER = EffectKind("shopify.hold_order", priority=20, repeatable=True, looks=False)
+SHOPIFY_RELEASE_ORDER = EffectKind("shopify.release_order", priority=20, repeatable=True, looks=False)
+# reads first and states what is to be left, so a repeat after a look does nothing twice
+SHOPIFY_CANCEL_LINES = EffectKind("shopify.cancel_lines", priority=10, repeatable=True, looks=True, slow_settle=True)
 SHOPIFY_CANCEL_ORDER = EffectKind("shopify.cancel_order", priority=10, repeatable=False, looks=True, slow_settle=True)
 PARTNER_REPORT_QC = EffectKind("partner.report_qc", priority=20, repeatable=True, looks=False, schedule="partner")
 PARTNER_FORWARD_RETURN = EffectKind(
@@ -51,6 +55,9 @@ KINDS: dict[str, EffectKind] = {
         OMS_EXPECT_RETURN,
         OMS_UPDATE_RETURN,
         SHOPIFY_TAG_ORDER,
+        SHOPIFY_HOLD_ORDER,
+        SHOPIFY_RELEASE_ORDER,
+        SHOPIFY_CANCEL_LINES,
         SHOPIFY_CANCEL_ORDER,
         PARTNER_REPORT_QC,
         PARTNER_FORWARD_RETURN,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from core.domain.returns import Judgement
+from core.domain.plan import PlanKind
 
 
 class State(StrEnum):
@@ -27,16 +27,25 @@ class State(StrEnum):
     OVERRIDDEN = "overridden"
 
 
+WAITING = (State.AWAITING_RETURN, State.AWAITING_GOODS, State.AWAITING_VERDICT)
+SETTLED = (State.RELEASED, State.CANCELLED, State.PARTLY_CANCELLED, State.OVERRIDDEN)
+
+
 class Signal(StrEnum):
     """What the stored facts say right now; the first that holds, in this order."""
 
     CANCELLED_IN_SHOPIFY = "cancelled_in_shopify"
+    CUT_AND_LIFTED = "cut_and_lifted"
     LIFTED_IN_SHOPIFY = "lifted_in_shopify"
     FULFILLED = "fulfilled"
     NEVER_HELD = "never_held"
-    ALL_PASS = "all_pass"
-    ALL_FAIL = "all_fail"
-    MIXED = "mixed"
+    DECIDED_BY_HAND = "decided_by_hand"
+    UNDER_WAY = "under_way"
+    CHANGED_TOO_LATE = "changed_too_late"
+    TO_RELEASE = "to_release"
+    TO_CANCEL = "to_cancel"
+    TO_CUT = "to_cut"
+    IN_ORDER = "in_order"
     UNCLEAR = "unclear"
     RETURN_ENDED = "return_ended"
     GOODS_ARRIVED = "goods_arrived"
@@ -52,23 +61,35 @@ class Facts:
     held: bool  # by the tags in Shopify, or decided by us and not written yet
     seen_held: bool
     fulfilled: bool
+    decided: bool  # a person has decided about this exchange: verdicts no longer move it (law 8)
+    in_order: bool  # a native exchange: its lines are on the customer's first order, which must not be cancelled
+    underway: PlanKind | None  # the plan that the present state carries out
+    acted: bool  # carrying it out has been begun
+    plan: PlanKind
+    cut_done: bool  # the plan's cuts, if any, are visible in the quantities
     return_known: bool
     goods_arrived: bool
     return_ended: bool
-    judgement: Judgement
 
 
 def read_signal(facts: Facts) -> Signal:
     """The one thing the facts say. Total: some signal always holds."""
+    cut = facts.plan is PlanKind.CUT
+    lifted = not facts.held and facts.seen_held
     checks = (
         (facts.cancelled, Signal.CANCELLED_IN_SHOPIFY),
-        (not facts.held and facts.seen_held, Signal.LIFTED_IN_SHOPIFY),
+        (lifted and cut and facts.cut_done, Signal.CUT_AND_LIFTED),
+        (lifted, Signal.LIFTED_IN_SHOPIFY),
         (facts.fulfilled, Signal.FULFILLED),
         (not facts.held, Signal.NEVER_HELD),
-        (facts.judgement is Judgement.ALL_PASS, Signal.ALL_PASS),
-        (facts.judgement is Judgement.ALL_FAIL, Signal.ALL_FAIL),
-        (facts.judgement is Judgement.MIXED, Signal.MIXED),
-        (facts.judgement is Judgement.REVIEW, Signal.UNCLEAR),
+        (facts.decided, Signal.DECIDED_BY_HAND),
+        (facts.underway is facts.plan, Signal.UNDER_WAY),
+        (facts.underway is not None and facts.acted, Signal.CHANGED_TOO_LATE),
+        (facts.plan is PlanKind.RELEASE, Signal.TO_RELEASE),
+        (facts.plan is PlanKind.CANCEL and facts.in_order, Signal.IN_ORDER),
+        (facts.plan is PlanKind.CANCEL, Signal.TO_CANCEL),
+        (cut, Signal.TO_CUT),
+        (facts.plan is PlanKind.REVIEW, Signal.UNCLEAR),
         (facts.return_ended, Signal.RETURN_ENDED),
         (facts.goods_arrived, Signal.GOODS_ARRIVED),
         (facts.return_known, Signal.RETURN_KNOWN),
@@ -78,9 +99,10 @@ def read_signal(facts: Facts) -> Signal:
 
 @dataclass(frozen=True)
 class Move:
-    """Go to another state, and why, in words a merchant reads."""
+    """Go to another state. `code` names the exit for programs, `why` says it to a merchant."""
 
     to: State
+    code: str
     why: str
 
 
@@ -93,35 +115,47 @@ class Stay:
 
 Step = Move | Stay
 
+# which plan an exchange that is releasing or cancelling carries out, by the code of the move that brought it there
+UNDERWAY = {"qc_passed": PlanKind.RELEASE, "qc_failed": PlanKind.CANCEL, "qc_mixed": PlanKind.CUT}
+
+_OVER = State.OVERRIDDEN
+_ACT: dict[Signal, Move] = {
+    Signal.TO_RELEASE: Move(State.RELEASING, "qc_passed", "every returned unit passed QC"),
+    Signal.TO_CANCEL: Move(State.CANCELLING, "qc_failed", "the returned units failed QC"),
+    Signal.TO_CUT: Move(State.CANCELLING, "qc_mixed", "some returned units failed QC: their lines are cancelled"),
+    Signal.IN_ORDER: Move(
+        State.REVIEW,
+        "in_order_exchange",
+        "the units failed QC, but the exchange is part of the customer's first order, which is never cancelled whole",
+    ),
+    Signal.UNCLEAR: Move(State.REVIEW, "qc_unclear", "what the verdicts ask for is left to a person"),
+}
 _WAITING_STEPS: dict[Signal, Move] = {
-    Signal.CANCELLED_IN_SHOPIFY: Move(State.OVERRIDDEN, "the order was cancelled in Shopify before a verdict"),
-    Signal.LIFTED_IN_SHOPIFY: Move(State.OVERRIDDEN, "the hold was lifted in Shopify before a verdict"),
-    Signal.FULFILLED: Move(State.OVERRIDDEN, "the order was fulfilled in Shopify while on hold"),
-    Signal.NEVER_HELD: Move(State.REVIEW, "the replacement order came without a hold"),
-    Signal.ALL_PASS: Move(State.RELEASING, "every returned unit passed QC"),
-    Signal.ALL_FAIL: Move(State.CANCELLING, "every returned unit failed QC"),
-    Signal.MIXED: Move(State.REVIEW, "some returned units passed QC and some failed"),
-    Signal.UNCLEAR: Move(State.REVIEW, "a QC reason is set to be reviewed by hand"),
-    Signal.RETURN_ENDED: Move(State.REVIEW, "the return ended without arriving"),
+    **_ACT,
+    Signal.CANCELLED_IN_SHOPIFY: Move(
+        _OVER, "cancelled_by_hand", "the order was cancelled in Shopify before a verdict"
+    ),
+    Signal.CUT_AND_LIFTED: Move(
+        State.PARTLY_CANCELLED, "cut_elsewhere", "the failed lines are cancelled, the rest is free"
+    ),
+    Signal.LIFTED_IN_SHOPIFY: Move(_OVER, "lifted_by_hand", "the hold was lifted in Shopify before a verdict"),
+    Signal.FULFILLED: Move(_OVER, "fulfilled_by_hand", "the order was fulfilled in Shopify while on hold"),
+    Signal.NEVER_HELD: Move(State.REVIEW, "never_held", "the replacement order came without a hold"),
+    Signal.RETURN_ENDED: Move(State.REVIEW, "return_ended", "the return ended without arriving"),
 }
-_PROGRESS: dict[Signal, State] = {
-    Signal.GOODS_ARRIVED: State.AWAITING_VERDICT,
-    Signal.RETURN_KNOWN: State.AWAITING_GOODS,
-    Signal.NOTHING_KNOWN: State.AWAITING_RETURN,
+_PROGRESS: dict[Signal, Move] = {
+    Signal.GOODS_ARRIVED: Move(State.AWAITING_VERDICT, "goods_arrived", "the goods reached the warehouse"),
+    Signal.RETURN_KNOWN: Move(State.AWAITING_GOODS, "return_known", "the return order is known"),
+    Signal.NOTHING_KNOWN: Move(State.AWAITING_RETURN, "nothing_known", "no return order is known"),
 }
-_PROGRESS_WHY = {
-    State.AWAITING_VERDICT: "the goods reached the warehouse",
-    State.AWAITING_GOODS: "the return order is known",
-    State.AWAITING_RETURN: "no return order is known",
-}
-_WAITING = (State.AWAITING_RETURN, State.AWAITING_GOODS, State.AWAITING_VERDICT)
 
 
 def _waiting_row(state: State) -> dict[Signal, Step]:
-    row: dict[Signal, Step] = dict(_WAITING_STEPS)
-    for signal, to in _PROGRESS.items():
-        forward = _WAITING.index(to) > _WAITING.index(state)
-        row[signal] = Move(to, _PROGRESS_WHY[to]) if forward else Stay("nothing new about the goods")
+    row: dict[Signal, Step] = dict.fromkeys(Signal, Stay("nothing new"))
+    row.update(_WAITING_STEPS)
+    for signal, move in _PROGRESS.items():
+        forward = WAITING.index(move.to) > WAITING.index(state)
+        row[signal] = move if forward else Stay("nothing new about the goods")
     return row
 
 
@@ -132,39 +166,66 @@ def _row(default: str, **steps: Step) -> dict[Signal, Step]:
     return row
 
 
-_CHANGED = Move(State.REVIEW, "QC changed its verdict while we were acting on the first one")
-_AGAIN_HELD = "the order is settled"
+def _settled_row(default: str, reheld: Move | None = None) -> dict[Signal, Step]:
+    """A settled exchange moves no more, except that a hold put back by hand is written down as theirs."""
+    row: dict[Signal, Step] = dict.fromkeys(Signal, Stay(default))
+    if reheld:
+        off_hold = (
+            Signal.CANCELLED_IN_SHOPIFY,
+            Signal.CUT_AND_LIFTED,
+            Signal.LIFTED_IN_SHOPIFY,
+            Signal.FULFILLED,
+            Signal.NEVER_HELD,
+        )
+        row.update({signal: reheld for signal in Signal if signal not in off_hold})
+    return row
+
+
+_CHANGED = Move(State.REVIEW, "changed_too_late", "QC changed its verdict after we had begun to act on the first one")
+_REHELD = Move(_OVER, "held_again_by_hand", "the hold was put back in Shopify after the order had been freed")
 
 TABLE: dict[State, dict[Signal, Step]] = {
-    **{state: _waiting_row(state) for state in _WAITING},
+    **{state: _waiting_row(state) for state in WAITING},
     State.RELEASING: _row(
         "the release is on its way",
-        lifted_in_shopify=Move(State.RELEASED, "the hold is off in Shopify"),
-        cancelled_in_shopify=Move(State.OVERRIDDEN, "the order was cancelled in Shopify while we were releasing it"),
-        fulfilled=Move(State.OVERRIDDEN, "the order was fulfilled in Shopify while we were releasing it"),
-        all_fail=_CHANGED,
-        mixed=_CHANGED,
-        unclear=_CHANGED,
+        lifted_in_shopify=Move(State.RELEASED, "released", "the hold is off in Shopify"),
+        cut_and_lifted=Move(State.RELEASED, "released", "the hold is off in Shopify"),
+        cancelled_in_shopify=Move(
+            _OVER, "cancelled_by_hand", "the order was cancelled in Shopify while it was released"
+        ),
+        fulfilled=Move(_OVER, "fulfilled_by_hand", "the order was fulfilled in Shopify while it was released"),
+        changed_too_late=_CHANGED,
+        to_cancel=_ACT[Signal.TO_CANCEL],
+        to_cut=_ACT[Signal.TO_CUT],
+        in_order=_ACT[Signal.IN_ORDER],
+        unclear=_ACT[Signal.UNCLEAR],
     ),
     State.CANCELLING: _row(
         "the cancel is on its way",
-        cancelled_in_shopify=Move(State.CANCELLED, "the order is cancelled in Shopify"),
-        lifted_in_shopify=Move(State.OVERRIDDEN, "the hold was lifted in Shopify before we cancelled"),
-        fulfilled=Move(State.OVERRIDDEN, "the order was fulfilled in Shopify before we cancelled"),
-        all_pass=_CHANGED,
-        mixed=_CHANGED,
-        unclear=_CHANGED,
+        cancelled_in_shopify=Move(State.CANCELLED, "cancelled", "the order is cancelled in Shopify"),
+        cut_and_lifted=Move(
+            State.PARTLY_CANCELLED, "partly_cancelled", "the failed lines are cancelled, the rest is free"
+        ),
+        lifted_in_shopify=Move(_OVER, "lifted_by_hand", "the hold was lifted in Shopify before the cancel"),
+        fulfilled=Move(_OVER, "fulfilled_by_hand", "the order was fulfilled in Shopify before the cancel"),
+        changed_too_late=_CHANGED,
+        to_release=_ACT[Signal.TO_RELEASE],
+        to_cancel=_ACT[Signal.TO_CANCEL],
+        to_cut=_ACT[Signal.TO_CUT],
+        in_order=_ACT[Signal.IN_ORDER],
+        unclear=_ACT[Signal.UNCLEAR],
     ),
     State.REVIEW: _row(
         "waits for a person",
-        cancelled_in_shopify=Move(State.OVERRIDDEN, "the order was cancelled in Shopify"),
-        lifted_in_shopify=Move(State.OVERRIDDEN, "the hold was lifted in Shopify"),
-        fulfilled=Move(State.OVERRIDDEN, "the order was fulfilled in Shopify"),
+        cancelled_in_shopify=Move(_OVER, "cancelled_by_hand", "the order was cancelled in Shopify"),
+        cut_and_lifted=Move(_OVER, "lifted_by_hand", "the hold was lifted in Shopify"),
+        lifted_in_shopify=Move(_OVER, "lifted_by_hand", "the hold was lifted in Shopify"),
+        fulfilled=Move(_OVER, "fulfilled_by_hand", "the order was fulfilled in Shopify"),
     ),
-    State.RELEASED: _row(_AGAIN_HELD),
-    State.CANCELLED: _row(_AGAIN_HELD),
-    State.PARTLY_CANCELLED: _row(_AGAIN_HELD),
-    State.OVERRIDDEN: _row("a person has decided"),
+    State.RELEASED: _settled_row("the order is free", _REHELD),
+    State.PARTLY_CANCELLED: _settled_row("the rest of the order is free", _REHELD),
+    State.CANCELLED: _settled_row("the order is cancelled"),
+    State.OVERRIDDEN: _settled_row("a person has decided"),
 }
 
 

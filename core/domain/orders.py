@@ -30,6 +30,15 @@ class Fulfillment(StrEnum):
 
 
 @dataclass(frozen=True)
+class FulfillmentOrder:
+    """One of an order's fulfillment orders. `ours`: it carries a hold we placed; `holdable`: a hold can be placed."""
+
+    id: int
+    ours: bool
+    holdable: bool
+
+
+@dataclass(frozen=True)
 class OrderSnapshot:
     """A Shopify order at one moment, without anything about the customer. Times are UTC."""
 
@@ -44,6 +53,8 @@ class OrderSnapshot:
     return_codes: tuple[str, ...] = ()  # the returns this order names
     link_rule: str = "attribute"  # where it names them: attribute | tag
     original_order: str | None = None
+    in_order: bool = False  # a native exchange: exchange lines of a Shopify return on this same order
+    fulfillment_orders: tuple[FulfillmentOrder, ...] | None = None  # None: this reading does not tell
 
     @property
     def cancelled(self) -> bool:
@@ -53,7 +64,12 @@ class OrderSnapshot:
         )
 
     def same_meaning(self, other: OrderSnapshot) -> bool:
-        """True when nothing that any rule looks at differs; the stamp itself means nothing."""
+        """True when `other`, a newer reading, differs in nothing that any rule looks at; the stamp means nothing.
+
+        What only the Admin tells (fulfillment orders, native exchanges) is compared only when both readings tell it.
+        """
+        if other.fulfillment_orders is not None and other.fulfillment_orders != self.fulfillment_orders:
+            return False
         return self.normalised() == replace(other, updated_at=self.updated_at).normalised()
 
     def normalised(self) -> OrderSnapshot:
@@ -61,7 +77,7 @@ class OrderSnapshot:
         tags = tuple(sorted(tag.casefold() for tag in self.tags))
         # a webhook names the variant, the Admin read does not (it would need read_products): not a difference
         lines = tuple(replace(line, variant_id=None) for line in sorted(self.lines, key=lambda line: line.id))
-        return replace(self, tags=tags, lines=lines)
+        return replace(self, tags=tags, lines=lines, in_order=False, fulfillment_orders=None)
 
 
 @dataclass(frozen=True)

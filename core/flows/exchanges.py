@@ -13,30 +13,42 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.db import db_now
-from core.domain.effects import SHOPIFY_CANCEL_ORDER, SHOPIFY_TAG_ORDER
-from core.domain.exchange import Facts, Move, State, decide, read_signal
+from core.domain.exchange import UNDERWAY, WAITING, Facts, Move, State, decide, read_signal
 from core.domain.orders import Fulfillment, OrderSnapshot, has_tag, is_held
-from core.domain.returns import ReturnUnit, UnitVerdict, judge
+from core.domain.plan import Plan, PlanKind, QcPolicy, find_cuts, find_units, make_plan
+from core.domain.returns import ReturnUnit, UnitVerdict
 from core.domain.statuses import ARRIVED, ENDED, Status
+from core.flows.acts import (
+    cut_of,
+    fate_of,
+    has_acted,
+    keep_binding,
+    want_cancel,
+    want_cut,
+    want_hold,
+    want_release,
+    withdraw_acts,
+)
 from core.flows.returns import find_returns, load_latest_verdicts, load_units
-from core.models import Exchange, ExchangeHistory, ExchangeLink, ReturnOrder, Shop
-from core.relay.outbox import Wanted, want, withdraw
+from core.flows.scene import Scene, write_history
+from core.models import Exchange, ExchangeLink, ReturnOrder, Shop
+from core.relay.outbox import withdraw
 from core.settings import Settings
 
 
 @dataclass(frozen=True)
-class Scene:
-    """What a decision is taken with: the shop, its settings, and the event that made us look."""
+class Case:
+    """An exchange with everything known about it, and what that asks for."""
 
-    session: Session
-    shop_id: int
-    settings: Settings
-    event_id: int | None
+    exchange: Exchange
+    order: OrderSnapshot
+    returns: list[ReturnOrder]
+    plan: Plan
 
-
-def fate_of(order_id: int) -> str:
-    """The aspect "what becomes of this order in Shopify": hold, release and cancel contradict one another."""
-    return f"shopify.fate:{order_id}"
+    @property
+    def cuts(self) -> dict[int, int]:
+        """The lines still to be cut, and what each is to keep."""
+        return find_cuts(self.plan.left, self.order.lines)
 
 
 def find_exchange(session: Session, shop_id: int, order_id: int) -> Exchange | None:
@@ -48,7 +60,8 @@ def find_exchange(session: Session, shop_id: int, order_id: int) -> Exchange | N
 def find_linked_orders(session: Session, shop_id: int, return_code: str) -> list[int]:
     """The replacement orders that name this return."""
     query = select(Exchange.order_id).join(ExchangeLink, ExchangeLink.exchange_id == Exchange.id)
-    return list(session.scalars(query.where(ExchangeLink.shop_id == shop_id, ExchangeLink.return_code == return_code)))
+    linked = query.where(ExchangeLink.shop_id == shop_id, ExchangeLink.return_code == return_code)
+    return list(session.scalars(linked))
 
 
 def note_replacement(scene: Scene, order: OrderSnapshot) -> Exchange:
@@ -61,8 +74,10 @@ def note_replacement(scene: Scene, order: OrderSnapshot) -> Exchange:
     if held:
         exchange.hold_decided = False  # the tag stands for itself now
     elif _should_hold(scene, exchange, order):
-        _want_hold(scene, exchange)
-    _link(scene, exchange, order.return_codes, order.link_rule)
+        exchange.hold_decided = True
+        want_hold(scene, order.id)
+        write_history(scene, exchange, "it came without the hold tag: we put it on", "hold_applied")
+    link_returns(scene, exchange, order.return_codes, order.link_rule)
     return exchange
 
 
@@ -71,6 +86,7 @@ def _start(scene: Scene, order: OrderSnapshot) -> Exchange:
         shop_id=scene.shop_id,
         order_id=order.id,
         state=State.AWAITING_RETURN,
+        code="nothing_known",
         since=db_now(),
         reason="no return order is known",
         hold_decided=False,
@@ -78,47 +94,36 @@ def _start(scene: Scene, order: OrderSnapshot) -> Exchange:
     )
     scene.session.add(exchange)
     scene.session.flush()
-    _write_history(scene, exchange, State.AWAITING_RETURN, f"replacement order {order.name} seen")
+    write_history(scene, exchange, f"replacement order {order.name} seen", "order_seen")
     return exchange
 
 
 def _should_hold(scene: Scene, exchange: Exchange, order: OrderSnapshot) -> bool:
     """F4: a replacement order that came without the hold tag is held, if new, untouched and never released."""
+    rules = scene.settings.exchange
     live_since = scene.session.scalars(select(Shop.live_since).where(Shop.id == scene.shop_id)).one()
     return (
-        scene.settings.exchange.apply_hold_tag
+        rules.apply_hold_tag
         and not exchange.seen_held
         and not exchange.hold_decided
-        and exchange.state in (State.AWAITING_RETURN, State.AWAITING_GOODS, State.AWAITING_VERDICT)
+        and exchange.state in WAITING
         and not order.cancelled
         and order.fulfillment is Fulfillment.NONE
-        and not (scene.settings.exchange.release_tag and has_tag(order.tags, scene.settings.exchange.release_tag))
+        and not (rules.release_tag and has_tag(order.tags, rules.release_tag))
         and live_since is not None
         and order.created_at >= live_since
     )
 
 
-def _want_hold(scene: Scene, exchange: Exchange) -> None:
-    exchange.hold_decided = True
-    _want_tags(scene, exchange.order_id, add=[scene.settings.exchange.hold_tag], remove=[])
-    _write_history(scene, exchange, State(exchange.state), "it came without the hold tag: we put it on")
-
-
-def _link(scene: Scene, exchange: Exchange, codes: Iterable[str], match: str) -> None:
-    query = select(ExchangeLink.return_code).where(ExchangeLink.exchange_id == exchange.id)
-    linked = set(scene.session.scalars(query))
+def link_returns(scene: Scene, exchange: Exchange, codes: Iterable[str], match: str, actor: str | None = None) -> None:
+    """Link an exchange to the returns of these codes, known yet or not; links that stand are left alone."""
+    linked = set(scene.session.scalars(select(ExchangeLink.return_code).where(ExchangeLink.exchange_id == exchange.id)))
     for code in codes:
         if code not in linked:
-            scene.session.add(
-                ExchangeLink(
-                    shop_id=scene.shop_id,
-                    exchange_id=exchange.id,
-                    return_code=code,
-                    match=match,
-                    linked_at=db_now(),
-                )
-            )
-            _write_history(scene, exchange, State(exchange.state), f"linked to return {code} by {match}")
+            link = ExchangeLink(shop_id=scene.shop_id, exchange_id=exchange.id, return_code=code, match=match)
+            link.linked_at = db_now()
+            scene.session.add(link)
+            write_history(scene, exchange, f"linked to return {code} by {match}", "linked", actor)
     scene.session.flush()
 
 
@@ -134,36 +139,30 @@ def reconsider(scene: Scene, exchange: Exchange, order: OrderSnapshot) -> bool:
     """Read the facts, consult the table, act on what it says. True when the exchange moved."""
     moved = False
     for _ in State:  # a move may make the next one due; no path through the table is longer than its states
-        signal = read_signal(_gather(scene, exchange, order))
-        step = decide(State(exchange.state), signal)
+        case = open_case(scene, exchange, order)
+        step = decide(State(exchange.state), read_signal(_read_facts(scene, case)))
         if not isinstance(step, Move):
-            return moved
-        _move(scene, exchange, step)
+            break
+        move(scene, case, step)
         moved = True
+    _keep_cut(scene, case)
+    keep_binding(scene, order, held=is_order_held(scene.session, scene.shop_id, order, scene.settings))
     return moved
 
 
-def _gather(scene: Scene, exchange: Exchange, order: OrderSnapshot) -> Facts:
-    returns = _find_linked_returns(scene, exchange)
-    units, latest = _collect(scene.session, returns)
-    known = [one for one in returns if one.known]
-    statuses = [Status(one.status) for one in known if one.status]
-    ours = scene.settings.qc.actor == "app"  # otherwise the verdict is somebody else's to act on
-    return Facts(
-        cancelled=order.cancelled,
-        held=is_held(order.tags, scene.settings.exchange.hold_tags) or exchange.hold_decided,
-        seen_held=exchange.seen_held,
-        fulfilled=order.fulfillment is not Fulfillment.NONE,
-        return_known=bool(known),
-        goods_arrived=any(status in ARRIVED for status in statuses) or bool(known and latest),
-        return_ended=bool(statuses) and all(status in ENDED for status in statuses),
-        judgement=judge(units if ours else (), latest, scene.settings.qc.counted_reasons),
-    )
-
-
-def _find_linked_returns(scene: Scene, exchange: Exchange) -> list[ReturnOrder]:
+def open_case(scene: Scene, exchange: Exchange, order: OrderSnapshot) -> Case:
+    """Everything known about an exchange, and the plan it asks for."""
     query = select(ExchangeLink.return_code).where(ExchangeLink.exchange_id == exchange.id)
-    return find_returns(scene.session, scene.shop_id, list(scene.session.scalars(query)))
+    returns = find_returns(scene.session, scene.shop_id, list(scene.session.scalars(query)))
+    units, latest = _collect(scene.session, returns)
+    plan = make_plan(find_units(units, order.lines), latest, order.lines, read_policy(scene.settings))
+    return Case(exchange, order, returns, plan)
+
+
+def read_policy(settings: Settings) -> QcPolicy:
+    """The merchant's rules in the domain's words."""
+    qc = settings.qc
+    return QcPolicy(qc.wait_for == "all_units", qc.on_fail == "cancel", qc.on_mixed, qc.counted_reasons)
 
 
 def _collect(session: Session, returns: list[ReturnOrder]) -> tuple[list[ReturnUnit], dict[str, UnitVerdict]]:
@@ -175,54 +174,82 @@ def _collect(session: Session, returns: list[ReturnOrder]) -> tuple[list[ReturnU
     return units, latest
 
 
-def _move(scene: Scene, exchange: Exchange, step: Move) -> None:
-    exchange.state, exchange.since, exchange.reason = step.to, db_now(), step.why
-    _write_history(scene, exchange, step.to, step.why)
+def _read_facts(scene: Scene, case: Case) -> Facts:
+    exchange, order = case.exchange, case.order
+    known = [one for one in case.returns if one.known]
+    statuses = [Status(one.status) for one in known if one.status]
+    judged = case.plan.kind is not PlanKind.WAIT
+    return Facts(
+        cancelled=order.cancelled,
+        held=is_held(order.tags, scene.settings.exchange.hold_tags) or exchange.hold_decided,
+        seen_held=exchange.seen_held,
+        fulfilled=order.fulfillment is not Fulfillment.NONE,
+        decided=exchange.decided_by is not None,
+        in_order=order.in_order,
+        underway=UNDERWAY.get(exchange.code),
+        acted=has_acted(scene, order.id),
+        plan=case.plan.kind,
+        cut_done=not case.cuts,
+        return_known=bool(known),
+        goods_arrived=any(status in ARRIVED for status in statuses) or bool(known and judged),
+        return_ended=bool(statuses) and all(status in ENDED for status in statuses),
+    )
+
+
+def move(scene: Scene, case: Case, step: Move, actor: str | None = None) -> None:
+    """Write the move down, then want what the new state stands for."""
+    exchange, order_id = case.exchange, case.order.id
+    verdict_speaks = step.code.startswith("qc_")
+    why = case.plan.why if verdict_speaks and case.plan.kind is not PlanKind.WAIT else step.why
+    exchange.state, exchange.since, exchange.reason, exchange.code = step.to, db_now(), why, step.code
+    write_history(scene, exchange, why, step.code, actor)
     if step.to is State.RELEASING:
-        _want_release(scene, exchange)
+        _release(scene, case, by_hand=actor is not None)
     elif step.to is State.CANCELLING:
-        _want_cancel(scene, exchange)
+        _cancel(scene, case, by_hand=actor is not None)
     elif step.to in (State.REVIEW, State.OVERRIDDEN):
-        withdraw(scene.session, scene.shop_id, fate_of(exchange.order_id), step.why)
+        withdraw_acts(scene, order_id, why)
         exchange.hold_decided = exchange.hold_decided and step.to is State.REVIEW
 
 
-def _want_release(scene: Scene, exchange: Exchange) -> None:
-    tags = scene.settings.exchange
-    exchange.hold_decided = False
-    exchange.seen_held = True
-    _want_tags(scene, exchange.order_id, add=[tags.release_tag] if tags.release_tag else [], remove=[tags.hold_tag])
+def _is_ours(scene: Scene, by_hand: bool) -> bool:
+    """Whether we act on Shopify: a person told us to, or the settings say that the app does."""
+    return by_hand or scene.settings.qc.actor == "app"
 
 
-def _want_tags(scene: Scene, order_id: int, *, add: list[str], remove: list[str]) -> None:
-    end = {"add": add, "remove": remove}
-    wanted = Wanted(
-        SHOPIFY_TAG_ORDER, fate_of(order_id), about=str(order_id), lane=f"shopify:{order_id}", end=end, params=end
-    )
-    want(scene.session, scene.shop_id, wanted, scene.event_id)
+def _release(scene: Scene, case: Case, *, by_hand: bool) -> None:
+    if _is_ours(scene, by_hand):
+        case.exchange.hold_decided = False
+        case.exchange.seen_held = True
+        if by_hand or case.plan.kind is not PlanKind.CUT:
+            withdraw(scene.session, scene.shop_id, cut_of(case.order.id), "the whole order is released")
+        want_release(scene, case.order.id)
 
 
-def _want_cancel(scene: Scene, exchange: Exchange) -> None:
-    rules = scene.settings.cancel
-    params = {
-        "reason": rules.reason,
-        "restock": rules.restock,
-        "refund": rules.refund,
-        "notify_customer": rules.notify_customer,
-    }
-    wanted = Wanted(
-        SHOPIFY_CANCEL_ORDER,
-        fate_of(exchange.order_id),
-        about=str(exchange.order_id),
-        lane=f"shopify:{exchange.order_id}",
-        end={"cancelled": True},
-        params=params,
-        delay_seconds=rules.cooling_off_minutes * 60,
-    )
-    want(scene.session, scene.shop_id, wanted, scene.event_id)
+def _cancel(scene: Scene, case: Case, *, by_hand: bool) -> None:
+    """A person's cancel is of the whole order and at once; ours cools off first."""
+    if not _is_ours(scene, by_hand):
+        return
+    delay = 0 if by_hand else scene.settings.cancel.cooling_off_minutes * 60
+    if by_hand or case.plan.kind is PlanKind.CANCEL:
+        want_cancel(scene, case.order.id, delay)
+        return
+    withdraw(scene.session, scene.shop_id, fate_of(case.order.id), "failed lines are cancelled first")
+    _keep_cut(scene, case)
+    _release(scene, case, by_hand=False)
 
 
-def _write_history(scene: Scene, exchange: Exchange, state: State, why: str) -> None:
-    scene.session.add(
-        ExchangeHistory(exchange_id=exchange.id, at=db_now(), state=state, why=why, event_id=scene.event_id)
-    )
+def _keep_cut(scene: Scene, case: Case) -> None:
+    """While lines of failed units are to go: they are asked for, and asked for ahead of any release.
+
+    So it is for a mixed outcome, and with `each_unit` while other units still wait for a verdict.
+    """
+    exchange, order_id = case.exchange, case.order.id
+    early = exchange.state in WAITING and case.plan.kind is PlanKind.WAIT
+    mixed = exchange.state == State.CANCELLING and case.plan.kind is PlanKind.CUT
+    if not ((early or mixed) and case.cuts and exchange.decided_by is None and _is_ours(scene, by_hand=False)):
+        return
+    delay = scene.settings.cancel.cooling_off_minutes * 60
+    if want_cut(scene, order_id, case.plan.left, delay) and mixed:
+        withdraw(scene.session, scene.shop_id, fate_of(order_id), "other lines are cancelled first")
+        want_release(scene, order_id)

@@ -12,6 +12,7 @@ from core.db import db_now, insert_once
 from core.domain.effects import OMS_CANCEL_LINES, OMS_CREATE_ORDER, OMS_HOLD_ORDER, OMS_UNHOLD_ORDER
 from core.domain.orders import (
     Fulfillment,
+    FulfillmentOrder,
     OmsNeed,
     OmsRecord,
     OrderLine,
@@ -20,7 +21,8 @@ from core.domain.orders import (
     find_oms_needs,
     has_tag,
 )
-from core.flows.exchanges import Scene, find_exchange, is_order_held, note_replacement, reconsider
+from core.flows.exchanges import find_exchange, is_order_held, note_replacement, reconsider
+from core.flows.scene import Scene
 from core.models import OmsOrder, Order
 from core.registry import Outcome, handled, ignored
 from core.relay.outbox import Wanted, want
@@ -46,7 +48,13 @@ def _to_snapshot(row: Order) -> OrderSnapshot:
         return_codes=tuple(row.return_codes),
         link_rule=row.link_rule,
         original_order=row.original_order,
+        in_order=row.in_order,
+        fulfillment_orders=_to_fulfillment_orders(row.fulfillment_orders),
     )
+
+
+def _to_fulfillment_orders(stored: list[dict[str, Any]] | None) -> tuple[FulfillmentOrder, ...] | None:
+    return None if stored is None else tuple(FulfillmentOrder(**one) for one in stored)
 
 
 def _store(session: Session, shop_id: int, order: OrderSnapshot) -> None:
@@ -62,7 +70,10 @@ def _store(session: Session, shop_id: int, order: OrderSnapshot) -> None:
         "return_codes": list(order.return_codes),
         "link_rule": order.link_rule,
         "original_order": order.original_order,
+        "in_order": order.in_order,
     }
+    if order.fulfillment_orders is not None:
+        values["fulfillment_orders"] = [asdict(one) for one in order.fulfillment_orders]
     if row is None:
         session.add(Order(shop_id=shop_id, order_id=order.id, **values))
     else:
@@ -168,6 +179,23 @@ def note_read_back(scene: Scene, order_id: int, tags: list[str], updated_at: dat
     row = scene.session.get(Order, (scene.shop_id, order_id))
     if row is not None and updated_at >= row.updated_at:
         row.tags, row.updated_at = tags, updated_at
+        _reconsider_stored(scene, row)
+
+
+def note_quantities(scene: Scene, order_id: int, quantities: dict[int, int], updated_at: datetime) -> None:
+    """Shopify was read back after an edit: these are its lines' current quantities."""
+    row = scene.session.get(Order, (scene.shop_id, order_id))
+    if row is not None and updated_at >= row.updated_at:
+        row.lines = [{**line, "current_quantity": quantities.get(line["id"], 0)} for line in row.lines]
+        row.updated_at = updated_at
+        _reconsider_stored(scene, row)
+
+
+def note_fulfillment_orders(scene: Scene, order_id: int, found: tuple[FulfillmentOrder, ...]) -> None:
+    """Shopify was read back after our holds changed."""
+    row = scene.session.get(Order, (scene.shop_id, order_id))
+    if row is not None:
+        row.fulfillment_orders = [asdict(one) for one in found]
         _reconsider_stored(scene, row)
 
 

@@ -6,12 +6,15 @@ from sqlalchemy.orm import Session
 
 from core.db import db_now
 from core.domain.effects import PARTNER_REPORT_QC
+from core.domain.exchange import SETTLED, WAITING, Move, State
 from core.domain.returns import UnitVerdict, VerdictReport
-from core.flows.exchanges import Scene, find_exchange, find_linked_orders, reconsider
+from core.flows.acts import has_acted
+from core.flows.exchanges import find_exchange, find_linked_orders, move, open_case, reconsider
 from core.flows.orders import load_order
 from core.flows.returns import ensure_return, load_latest_verdicts
+from core.flows.scene import Scene, write_history
 from core.models import VerdictRow
-from core.registry import Outcome, handled, ignored
+from core.registry import Outcome, handled, ignored, parked
 from core.relay.outbox import Wanted, want
 
 
@@ -24,9 +27,34 @@ def record_verdicts(scene: Scene, report: VerdictReport, event_id: int) -> Outco
         return ignored(f"verdicts of return {report.return_code} are known already")
     _write(scene.session, order.id, news, event_id)
     _relay(scene, report, event_id)
+    changed = [one.item_code for one in news if one.item_code in latest]
+    late = changed and _note_changes_too_late(scene, report.return_code, changed)
     moved = reconsider_linked(scene, report.return_code)
-    linked = f"; {moved} exchange(s) moved" if moved else "; no exchange moved"
-    return handled(f"{len(news)} verdict(s) of return {report.return_code}{linked}")
+    if late:
+        return parked(f"QC changed its verdict on {', '.join(changed)} after we had acted: a person must look")
+    linked = f"{moved} exchange(s) moved" if moved else "no exchange moved"
+    return handled(f"{len(news)} verdict(s) of return {report.return_code}; {linked}")
+
+
+def _note_changes_too_late(scene: Scene, return_code: str, item_codes: list[str]) -> bool:
+    """Write a changed verdict into the history of exchanges it can no longer change. True when there was one.
+
+    A line that was cut early for a unit that now passes sends its exchange to a person.
+    """
+    found = False
+    for order_id in find_linked_orders(scene.session, scene.shop_id, return_code):
+        exchange = find_exchange(scene.session, scene.shop_id, order_id)
+        order = load_order(scene.session, scene.shop_id, order_id)
+        if exchange is None or order is None:
+            continue
+        why = f"QC changed its verdict on {', '.join(item_codes)} after we had acted"
+        if exchange.state in SETTLED:
+            write_history(scene, exchange, why, "changed_too_late")
+            found = True
+        elif exchange.state in WAITING and has_acted(scene, order_id):
+            move(scene, open_case(scene, exchange, order), Move(State.REVIEW, "changed_too_late", why))
+            found = True
+    return found
 
 
 def _write(session: Session, return_id: int, verdicts: list[UnitVerdict], event_id: int) -> None:

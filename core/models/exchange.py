@@ -20,6 +20,8 @@ class Exchange(Base):
     state: Mapped[str] = mapped_column(String(32))
     since: Mapped[datetime] = mapped_column(Moment)
     reason: Mapped[str] = mapped_column(Text)
+    code: Mapped[str] = mapped_column(String(32))  # the reason for programs: docs/outcomes.md
+    decided_by: Mapped[str | None] = mapped_column(String(255))  # a person, or "deadline"
     hold_decided: Mapped[bool] = mapped_column(Boolean, default=False)
     seen_held: Mapped[bool] = mapped_column(Boolean, default=False)
     __table_args__ = (
@@ -53,5 +55,7 @@ class ExchangeHistory(Base):
     exchange_id: Mapped[int] = mapped_column(ForeignKey("exchanges.id", ondelete="CASCADE"), index=True)
     at: Mapped[datetime] = mapped_column(Moment)
     state: Mapped[str] = mapped_column(String(32))
+    code: Mapped[str] = mapped_column(String(32))
     why: Mapped[str] = mapped_column(Text)
+    actor: Mapped[str | None] = mapped_column(String(255))
     event_id: Mapped[int | None] = mapped_column(ForeignKey("events.id", ondelete="SET NULL"))

@@ -27,6 +27,8 @@ class Order(Base):
     return_codes: Mapped[list[str]] = mapped_column(Json)
     link_rule: Mapped[str] = mapped_column(String(16))
     original_order: Mapped[str | None] = mapped_column(String(255))
+    in_order: Mapped[bool] = mapped_column(Boolean)
+    fulfillment_orders: Mapped[list[dict[str, Any]] | None] = mapped_column(Json)
     __table_args__ = (Index("ix_orders_name", "shop_id", "name"),)
 
 

@@ -47,7 +47,7 @@ def want(session: Session, shop_id: int, wanted: Wanted, event_id: int | None = 
 
     An earlier decision of the aspect that was never sent is superseded. The caller holds the shop's lock.
     """
-    last = _find_last(session, shop_id, wanted.aspect)
+    last = find_last(session, shop_id, wanted.aspect)
     if last is not None and _stands(last, wanted):
         return None
     if last is not None:
@@ -78,7 +78,8 @@ def want(session: Session, shop_id: int, wanted: Wanted, event_id: int | None = 
     return effect.id
 
 
-def _find_last(session: Session, shop_id: int, aspect: str) -> Effect | None:
+def find_last(session: Session, shop_id: int, aspect: str) -> Effect | None:
+    """The newest decision about an aspect, or None."""
     query = select(Effect).where(Effect.shop_id == shop_id, Effect.aspect == aspect)
     return session.scalars(query.order_by(Effect.number.desc()).limit(1)).first()
 
@@ -104,12 +105,6 @@ def withdraw(session: Session, shop_id: int, aspect: str, reason: str) -> None:
         .where(Effect.shop_id == shop_id, Effect.aspect == aspect, Effect.state.in_(SENDABLE), ~Effect.started)
         .values(state="superseded", reason=reason, ended_at=db_now(), fence=Effect.fence + 1)
     )
-
-
-def has_open(session: Session, shop_id: int, aspect: str) -> bool:
-    """True while an effect of this aspect is under way or waits for a person."""
-    last = _find_last(session, shop_id, aspect)
-    return last is not None and last.state in ("pending", "sending", "parked")
 
 
 def due_effects() -> Any:

@@ -7,7 +7,7 @@ from sqlalchemy.dialects import postgresql
 _JSON = sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
 _ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
-revision = "20261122_0638"
+revision = "20261122_0703"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -102,6 +102,8 @@ def upgrade() -> None:
         sa.Column("return_codes", _JSON, nullable=False),
         sa.Column("link_rule", sa.String(length=16), nullable=False),
         sa.Column("original_order", sa.String(length=255), nullable=True),
+        sa.Column("in_order", sa.Boolean(), nullable=False),
+        sa.Column("fulfillment_orders", _JSON, nullable=True),
         sa.ForeignKeyConstraint(["shop_id"], ["shops.id"], name=op.f("fk_orders_shop_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("shop_id", "order_id", name=op.f("pk_orders")),
     )
@@ -172,6 +174,8 @@ def upgrade() -> None:
         sa.Column("state", sa.String(length=32), nullable=False),
         sa.Column("since", sa.BigInteger(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("code", sa.String(length=32), nullable=False),
+        sa.Column("decided_by", sa.String(length=255), nullable=True),
         sa.Column("hold_decided", sa.Boolean(), nullable=False),
         sa.Column("seen_held", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(
@@ -232,7 +236,9 @@ def upgrade() -> None:
         sa.Column("exchange_id", _ID, nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("state", sa.String(length=32), nullable=False),
+        sa.Column("code", sa.String(length=32), nullable=False),
         sa.Column("why", sa.Text(), nullable=False),
+        sa.Column("actor", sa.String(length=255), nullable=True),
         sa.Column("event_id", _ID, nullable=True),
         sa.ForeignKeyConstraint(
             ["event_id"], ["events.id"], name=op.f("fk_exchange_history_event_id"), ondelete="SET NULL"

@@ -1,0 +1,108 @@
+"""What is asked of Shopify for an exchange: hold, release, cut, cancel. Each is a wanted end in the outbox.
+
+Two aspects: the order's fate (held, released or cancelled: each contradicts the others) and its cut (quantities of
+failed lines). They share one lane, so a cut that was asked for first is done before the release.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from core.domain.effects import (
+    SHOPIFY_CANCEL_LINES,
+    SHOPIFY_CANCEL_ORDER,
+    SHOPIFY_HOLD_ORDER,
+    SHOPIFY_RELEASE_ORDER,
+    SHOPIFY_TAG_ORDER,
+    EffectKind,
+)
+from core.domain.orders import OrderSnapshot
+from core.flows.scene import Scene
+from core.relay.outbox import Wanted, find_last, want, withdraw
+
+
+def fate_of(order_id: int) -> str:
+    """The aspect "what becomes of this order in Shopify"."""
+    return f"shopify.fate:{order_id}"
+
+
+def cut_of(order_id: int) -> str:
+    """The aspect "what is left of this order's lines"."""
+    return f"shopify.cut:{order_id}"
+
+
+def binding_of(order_id: int) -> str:
+    """The aspect "our fulfillment holds on this order"."""
+    return f"shopify.binding:{order_id}"
+
+
+def _want(scene: Scene, kind: EffectKind, aspect: str, order_id: int, end: dict[str, Any], **more: Any) -> bool:
+    wanted = Wanted(kind, aspect, about=str(order_id), lane=f"shopify:{order_id}", end=end, **more)
+    return want(scene.session, scene.shop_id, wanted, scene.event_id) is not None
+
+
+def want_hold(scene: Scene, order_id: int) -> None:
+    """The hold tag is on, the release tag off."""
+    tags = scene.settings.exchange
+    off = [tags.release_tag] if tags.release_tag else []
+    _want(scene, SHOPIFY_TAG_ORDER, fate_of(order_id), order_id, {"add": [tags.hold_tag], "remove": off})
+
+
+def want_release(scene: Scene, order_id: int) -> None:
+    """The hold tag is off, the release tag on. An unsent cut stays: it was asked for first."""
+    tags = scene.settings.exchange
+    on = [tags.release_tag] if tags.release_tag else []
+    _want(scene, SHOPIFY_TAG_ORDER, fate_of(order_id), order_id, {"add": on, "remove": [tags.hold_tag]})
+
+
+def want_cancel(scene: Scene, order_id: int, delay_seconds: float) -> None:
+    """The whole order is cancelled, after a delay in which a contrary verdict or a person can stop it."""
+    rules = scene.settings.cancel
+    params = {
+        "reason": rules.reason,
+        "restock": rules.restock,
+        "refund": rules.refund,
+        "notify_customer": rules.notify_customer,
+        "rejected_tag": scene.settings.exchange.rejected_tag,
+    }
+    withdraw(scene.session, scene.shop_id, cut_of(order_id), "the whole order is to be cancelled")
+    end = {"cancelled": True}
+    _want(scene, SHOPIFY_CANCEL_ORDER, fate_of(order_id), order_id, end, params=params, delay_seconds=delay_seconds)
+
+
+def want_cut(scene: Scene, order_id: int, left: Mapping[int, int], delay_seconds: float) -> bool:
+    """These lines keep these quantities. True when that is a new decision."""
+    rules = scene.settings.cancel
+    params = {
+        "restock": rules.restock,
+        "notify_customer": rules.notify_customer,
+        "rejected_tag": scene.settings.exchange.rejected_tag,
+    }
+    end = {"left": {str(line): quantity for line, quantity in sorted(left.items())}}
+    aspect = cut_of(order_id)
+    return _want(scene, SHOPIFY_CANCEL_LINES, aspect, order_id, end, params=params, delay_seconds=delay_seconds)
+
+
+def withdraw_acts(scene: Scene, order_id: int, why: str) -> None:
+    """Take back whatever was not begun."""
+    withdraw(scene.session, scene.shop_id, fate_of(order_id), why)
+    withdraw(scene.session, scene.shop_id, cut_of(order_id), why)
+
+
+def has_acted(scene: Scene, order_id: int) -> bool:
+    """True once the newest release, cancel or cut of this order has been begun."""
+    newest = (find_last(scene.session, scene.shop_id, aspect) for aspect in (fate_of(order_id), cut_of(order_id)))
+    return any(effect is not None and effect.started for effect in newest)
+
+
+def keep_binding(scene: Scene, order: OrderSnapshot, *, held: bool) -> None:
+    """Our fulfillment holds follow the hold: on every open fulfillment order while held, on none afterwards."""
+    if order.fulfillment_orders is None:  # this reading of the order did not tell
+        return
+    bound = held and scene.settings.exchange.fulfillment_hold and not order.cancelled
+    if bound and any(one.holdable and not one.ours for one in order.fulfillment_orders):
+        ids = sorted(one.id for one in order.fulfillment_orders if one.holdable and not one.ours)
+        _want(scene, SHOPIFY_HOLD_ORDER, binding_of(order.id), order.id, {"held": True, "on": ids})
+    elif not bound and any(one.ours for one in order.fulfillment_orders):
+        _want(scene, SHOPIFY_RELEASE_ORDER, binding_of(order.id), order.id, {"held": False})

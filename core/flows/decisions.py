@@ -1,0 +1,63 @@
+"""What a person decides about an exchange sticks: verdicts no longer move an exchange somebody decided (law 8)."""
+
+from __future__ import annotations
+
+from core.domain.exchange import Move, State
+from core.domain.orders import OrderSnapshot, is_held
+from core.errors import Permanent
+from core.flows.acts import want_hold
+from core.flows.exchanges import find_exchange, link_returns, move, open_case, reconsider
+from core.flows.orders import load_order
+from core.flows.scene import Scene
+from core.models import Exchange
+
+DECISIONS = ("release", "cancel", "hold")
+_MOVES = {
+    "release": (State.RELEASING, "released_by_hand"),
+    "cancel": (State.CANCELLING, "cancelled_by_hand"),
+    "hold": (State.REVIEW, "held_by_hand"),
+}
+
+
+def decide_exchange(
+    scene: Scene, order_id: int, decision: str, actor: str, expected_state: str | None, note: str = ""
+) -> Exchange:
+    """Carry out a person's decision. Raises Permanent when the exchange is not as they saw it, or cannot go there.
+
+    `expected_state` is the state on the person's screen (compare-and-set); None skips the comparison.
+    """
+    exchange, order = _load(scene, order_id)
+    if expected_state is not None and exchange.state != expected_state:
+        raise Permanent(f"the exchange is {exchange.state} by now, not {expected_state}: look again, then decide")
+    _refuse_impossible(order, decision)
+    to, code = _MOVES[decision]
+    exchange.decided_by = actor
+    why = f"{actor} decided: {decision}" + (f" ({note})" if note else "")
+    move(scene, open_case(scene, exchange, order), Move(to, code, why), actor)
+    if decision == "hold" and not is_held(order.tags, scene.settings.exchange.hold_tags):
+        exchange.hold_decided = True
+        want_hold(scene, order_id)
+    reconsider(scene, exchange, order)
+    return exchange
+
+
+def _load(scene: Scene, order_id: int) -> tuple[Exchange, OrderSnapshot]:
+    exchange = find_exchange(scene.session, scene.shop_id, order_id)
+    order = load_order(scene.session, scene.shop_id, order_id)
+    if exchange is None or order is None:
+        raise Permanent("no such exchange")
+    return exchange, order
+
+
+def _refuse_impossible(order: OrderSnapshot, decision: str) -> None:
+    if order.cancelled:
+        raise Permanent("the order is cancelled in Shopify: that cannot be undone")
+    if decision == "cancel" and order.in_order:
+        raise Permanent("the exchange is part of the customer's first order, which is never cancelled whole")
+
+
+def link_exchange(scene: Scene, order_id: int, return_code: str, actor: str) -> bool:
+    """Link an exchange to a return by hand (§8 rule 4). True when the exchange moved on it."""
+    exchange, order = _load(scene, order_id)
+    link_returns(scene, exchange, [return_code], "hand", actor)
+    return reconsider(scene, exchange, order)
