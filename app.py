@@ -14,6 +14,7 @@ import oms_bridge.deliveries
 import oms_bridge.return_deliveries
 import rms_bridge.deliveries
 import rms_bridge.handlers
+import rms_bridge.hooks
 import rms_bridge.webhooks
 import shopify_app.deliveries
 import shopify_app.handlers
@@ -49,6 +50,7 @@ def create_app(settings: Config | None = None) -> Flask:
     app.extensions["returnbridge"] = runtime
     app.register_blueprint(shopify_app.webhooks.make_blueprint(runtime))
     app.register_blueprint(rms_bridge.webhooks.make_blueprint(runtime))
+    app.register_blueprint(rms_bridge.hooks.make_blueprint(runtime))
     _register_health(app, runtime)
     _register_errors(app)
     for command in (*data.make_commands(runtime), *shops.make_commands(runtime), *processes.make_commands(runtime)):
@@ -131,7 +133,7 @@ def _register_errors(app: Flask) -> None:
 
     @app.errorhandler(Exception)
     def answer_fault(_error: Exception) -> Any:
-        incident = log_incident(logger, f"{request.method} {request.path}")
+        incident = log_incident(logger, f"{request.method} {request.url_rule or request.path}")  # a path may hold a key
         return _answer_error(500, "INTERNAL_ERROR", "A fault of ours", f"incident {incident}")
 
 

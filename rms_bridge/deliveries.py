@@ -1,49 +1,77 @@
-"""Effects towards returns partners: relay a QC report or a push, as it came."""
+"""Effects towards returns partners: relay a QC report, or a push as RMS sent it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy.orm import Session
 
+from core.clock import utc_now
 from core.domain.effects import PARTNER_FORWARD_RETURN, PARTNER_REPORT_QC
-from core.errors import NeedsSettings
+from core.domain.returns import VerdictReport
+from core.errors import BadInput, Gone, NeedsSettings, Permanent
 from core.flows.tenants import load_settings_with_secrets
-from core.http import raise_for_answer
+from core.http import Answer, raise_for_answer
 from core.reading import read_object
 from core.registry import Absent, Done, Job, NotNeeded, Waiting
 from core.relay.inbox import read_body
 from core.runtime import Runtime
 from core.settings import PartnerSettings
+from rms_bridge.parse import parse_processing_update
+from rms_bridge.partners import clickpost, returns_prime, shiprocket
+from rms_bridge.partners.contract import render_processing_update
+from rms_bridge.partners.signature import make_headers
+
+QC_RENDERERS: dict[str, Callable[[VerdictReport], dict[str, Any]]] = {
+    "clickpost": clickpost.render_qc,
+    "returns_prime": returns_prime.render_qc,
+    "shiprocket": shiprocket.render_qc,
+    "generic": render_processing_update,
+}
+_PERSONAL = re.compile(r"address|customer|consignee|phone|mobile|email", re.IGNORECASE)
+_SHORTEST_MASKED = 3
 
 
 @dataclass(frozen=True)
 class PartnerDeliverer:
-    """Posts an inbound body to one partner endpoint, with the same `Idempotency-Key` on every repeat."""
+    """Posts to one partner endpoint: the same body under the same `Idempotency-Key` on every repeat.
+
+    A partner cannot be read back, so a repeat rests on that key alone.
+    """
 
     runtime: Runtime
 
     def render(self, session: Session, job: Job) -> Any:
-        """The body; superseded when the partner was taken out of the settings."""
-        if self._find_partner(session, job) is None:
+        """The body's text; superseded when the partner was taken out of the settings."""
+        partner = self._find_partner(session, job)
+        if partner is None:
             return NotNeeded(f"partner {job.params['partner']} is no longer in the settings")
-        return read_object(read_body(session, self.runtime.keyring, job.shop_id, job.params["event_id"]))
+        raw = read_body(session, self.runtime.keyring, job.shop_id, job.params["event_id"])
+        return {"body": _render_qc(partner, raw) if job.kind == PARTNER_REPORT_QC.name else _decode(raw)}
 
     def _find_partner(self, session: Session, job: Job) -> PartnerSettings | None:
         settings = load_settings_with_secrets(session, self.runtime.keyring, job.shop_id)
         return next((one for one in settings.partners if one.name == job.params["partner"]), None)
 
     def send(self, job: Job, request: Any) -> Done:
-        """POST once; any 2xx is delivered."""
+        """POST once; any 2xx is delivered. What a 2xx says is not kept: it may repeat what it was sent."""
         with self.runtime.database.read() as session:
             partner = self._find_partner(session, job)  # its address and headers as they are now
         if partner is None:
             raise NeedsSettings(f"partner {job.params['partner']} is no longer in the settings")
-        headers = {**partner.headers, "Idempotency-Key": job.key}
-        answer = self.runtime.http.send("POST", partner.url, headers=headers, json_body=request)
-        raise_for_answer(answer, f"partner {job.params['partner']}")
-        return Done(excerpt=f"{answer.status} {answer.excerpt()}")
+        body = request["body"].encode()
+        answer = self.runtime.http.send(
+            "POST", partner.url, headers=make_headers(partner, job.key, utc_now(), body), body=body
+        )
+        try:
+            raise_for_answer(_mask(answer, partner, request["body"]), f"partner {partner.name}")
+        except Gone as gone:
+            raise Gone(f"{gone}: the partner has switched this address off; set its new one, then retry") from None
+        return Done(excerpt=f"{answer.status}")
 
     def look(self, job: Job, request: Any) -> Done | Waiting | Absent:
         """Partners cannot be read back; the key makes a repeat harmless."""
@@ -51,6 +79,40 @@ class PartnerDeliverer:
 
     def settle(self, session: Session, job: Job, request: Any, facts: Any) -> None:
         """Nothing to remember: the effect's own row says that it was delivered."""
+
+
+def _render_qc(partner: PartnerSettings, raw: bytes) -> str:
+    try:
+        report = parse_processing_update(read_object(raw))
+    except BadInput as error:
+        raise Permanent(f"the QC report cannot be relayed: {error}") from None
+    return json.dumps(QC_RENDERERS[partner.kind](report), ensure_ascii=False)
+
+
+def _decode(raw: bytes) -> str:
+    """The text as RMS sent it; JSON may come as UTF-16 or with a byte order mark, and goes out as UTF-8."""
+    return raw.decode(json.detect_encoding(raw)).removeprefix("\ufeff")
+
+
+def _mask(answer: Answer, partner: PartnerSettings, sent: str) -> Answer:
+    """The answer without what it repeats of people, or of the headers: a refusal's words are kept and shown."""
+    text = answer.body[:20_000].decode("utf-8", "replace")
+    hidden = {*partner.headers.values(), *_list_personal(json.loads(sent))}
+    for one in sorted(hidden, key=len, reverse=True):
+        if len(one) >= _SHORTEST_MASKED:
+            text = text.replace(one, "***")
+    return replace(answer, body=text.encode())
+
+
+def _list_personal(value: Any, personal: bool = False) -> Iterator[str]:
+    if isinstance(value, dict):
+        for name, one in value.items():
+            yield from _list_personal(one, personal or bool(_PERSONAL.search(name)))
+    elif isinstance(value, list):
+        for one in value:
+            yield from _list_personal(one, personal)
+    elif personal and not isinstance(value, bool) and value is not None:
+        yield str(value)
 
 
 def register_deliverers(runtime: Runtime) -> None:

@@ -19,6 +19,7 @@ from core.reading import read_object
 from core.registry import Delivery, Outcome, ignored, parked
 from core.runtime import Runtime
 from rms_bridge.parse import parse_notification, parse_processing_update, parse_return_order, read_known_facts
+from rms_bridge.partners.handlers import register_tracking_handlers
 from rms_bridge.webhooks import SOURCE
 
 READ_RETURN_FACTS = "rms.read_return_facts"
@@ -94,3 +95,4 @@ def register_handlers(runtime: Runtime) -> None:
     handlers[SOURCE, "notification"] = ReturnHandler(runtime, "notification")
     handlers[SOURCE, "processing_update"] = VerdictHandler(runtime)
     runtime.registry.readers[READ_RETURN_FACTS] = read_known_facts
+    register_tracking_handlers(runtime)

@@ -188,3 +188,48 @@ def _fill_headers(partner: Any, stored: Mapping[str, str]) -> Any:
         name: stored.get(prefix + str(name)) if value is None else value for name, value in partner["headers"].items()
     }
     return {**partner, "headers": headers}
+
+
+# Partner -> its `system` in the table, whose column holds 8 characters; also the partner's part of the address.
+HOOK_SYSTEMS = {"clickpost": "cp", "st": "st"}
+HOOK_OVERLAP_SECONDS = 24 * 3600.0
+# no s and no k: Shiprocket refuses an address with "sr" or "kr" anywhere in it
+_HOOK_ALPHABET = "abcdefghijlmnopqrtuvwxyz0123456789"
+_HOOK_ID_LENGTH, _HOOK_SECRET_LENGTH = 10, 32  # the secret has 162 bits
+_HOOK_KEY = re.compile(f"[{_HOOK_ALPHABET}]{{{_HOOK_ID_LENGTH + _HOOK_SECRET_LENGTH}}}")
+
+
+def rotate_hook_key(session: Session, shop: Shop, partner: str) -> str:
+    """A new key for a partner's address, shown once. Keys it replaces stay good for a day, to change them there."""
+    system = HOOK_SYSTEMS[partner]
+    older = (BridgeCredential.shop_id == shop.id, BridgeCredential.system == system)
+    standing = (*older, BridgeCredential.expires_at.is_(None))
+    session.execute(update(BridgeCredential).where(*standing).values(expires_at=db_now(HOOK_OVERLAP_SECONDS)))
+    name, password = (_random_letters(length) for length in (_HOOK_ID_LENGTH, _HOOK_SECRET_LENGTH))
+    made = BridgeCredential(
+        shop_id=shop.id,
+        system=system,
+        username=f"{system}-{name}",
+        password_hash=hash_secret(password),
+        created_at=db_now(),
+    )
+    session.add(made)
+    session.flush()
+    return name + password
+
+
+def verify_hook_key(session: Session, partner: str, key: str) -> Shop | None:
+    """The shop whose address a partner called, or None."""
+    if not _HOOK_KEY.fullmatch(key):
+        return None
+    system = HOOK_SYSTEMS[partner]
+    return verify_credential(session, system, f"{system}-{key[:_HOOK_ID_LENGTH]}", key[_HOOK_ID_LENGTH:])
+
+
+def render_hook_path(partner: str, key: str) -> str:
+    """Where the partner is to call, below APP_URL."""
+    return f"/hooks/{partner}/{key}"
+
+
+def _random_letters(length: int) -> str:
+    return "".join(random_secrets.choice(_HOOK_ALPHABET) for _ in range(length))
