@@ -13,6 +13,8 @@ import pytest
 
 from core.config import Config
 from tests.integration.bridge import Bridge
+from tests.integration.command_line import CommandLine
+from tests.integration.relay_stage import RelayStage
 
 PREVIOUS_SECRET = "the-secret-that-was-in-force-before"
 
@@ -31,16 +33,20 @@ def settings_of_tests(database_url: str, redis_url: str | None, folder: Path) ->
     }
 
 
+def make_database(server: str, name: str) -> Iterator[str]:
+    """An empty PostgreSQL database, dropped at the end."""
+    address = server.replace("postgresql+psycopg://", "postgresql://")
+    with psycopg.connect(address, autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name}")
+    yield server.replace("/postgres?", f"/{name}?")
+    with psycopg.connect(address, autocommit=True) as admin:
+        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
 @pytest.fixture(scope="session")
 def shared_postgres(postgres: str) -> Iterator[str]:
     """One empty PostgreSQL database for the whole run."""
-    name = f"integration_{os.getpid()}"
-    address = postgres.replace("postgresql+psycopg://", "postgresql://")
-    with psycopg.connect(address, autocommit=True) as admin:
-        admin.execute(f"CREATE DATABASE {name}")
-    yield postgres.replace("/postgres?", f"/{name}?")
-    with psycopg.connect(address, autocommit=True) as admin:
-        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    yield from make_database(postgres, f"integration_{os.getpid()}")
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
@@ -51,3 +57,39 @@ def bridge(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     built = Bridge(Config(**settings_of_tests(url, valkey, folder)))
     yield built
     built.close()
+
+
+@pytest.fixture
+def relay(config: Config) -> Iterator[RelayStage]:
+    """The relay alone, on each database."""
+    built = RelayStage(config)
+    yield built
+    built.close()
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def commands(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, valkey: str) -> CommandLine:
+    """The command line over a database whose tables are there."""
+    folder = tmp_path_factory.mktemp("commands")
+    postgres = request.param == "postgresql"
+    url = request.getfixturevalue("command_postgres") if postgres else f"sqlite:///{folder}/commands.db"
+    settings = settings_of_tests(url, valkey, folder)
+    line = CommandLine({name.upper(): str(value) for name, value in settings.items()})
+    line.succeed("db", "upgrade")
+    return line
+
+
+@pytest.fixture(scope="session")
+def somewhere(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
+    """The command line over an SQLite database with tables and an embedded server of its own."""
+    folder = tmp_path_factory.mktemp("somewhere")
+    settings = settings_of_tests(f"sqlite:///{folder}/somewhere.db", None, folder)
+    line = CommandLine({name.upper(): str(value) for name, value in settings.items() if value})
+    line.succeed("db", "upgrade")
+    return line
+
+
+@pytest.fixture(scope="session")
+def command_postgres(postgres: str) -> Iterator[str]:
+    """Another empty PostgreSQL database."""
+    yield from make_database(postgres, f"commands_{os.getpid()}")
