@@ -68,4 +68,4 @@ def test_the_exchange_table_is_total() -> None:
             step = decide(state, signal)
             assert isinstance(step, Move | Stay)
             assert step.why
-            assert not isinstance(step, Move) or (step.to in State and step.to != state), (state, signal)
+            assert not isinstance(step, Move) or step.to in State

@@ -51,11 +51,7 @@ TOPIC_ACCESS = {
     "app": set(),
 }
 # Asked for ahead of need, since every merchant must agree to a new scope; each goes when its feature is here.
-NOT_NEEDED_YET = {
-    "write_order_edits": "single lines of a replacement order are cancelled by order editing",
-    "write_returns": "returns and exchanges made in Shopify itself",
-    "write_merchant_managed_fulfillment_orders": "the fulfilment hold; until then only its read_ half is used",
-}
+NOT_NEEDED_YET = {"write_returns": "returns and exchanges made in Shopify itself"}
 Group = frozenset[str]
 
 
