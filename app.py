@@ -11,7 +11,9 @@ from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 import oms_bridge.deliveries
+import oms_bridge.handlers
 import oms_bridge.return_deliveries
+import oms_bridge.webhooks
 import rms_bridge.deliveries
 import rms_bridge.handlers
 import rms_bridge.hooks
@@ -50,6 +52,7 @@ def create_app(settings: Config | None = None) -> Flask:
     app.extensions["returnbridge"] = runtime
     app.register_blueprint(shopify_app.webhooks.make_blueprint(runtime))
     app.register_blueprint(rms_bridge.webhooks.make_blueprint(runtime))
+    app.register_blueprint(oms_bridge.webhooks.make_blueprint(runtime))
     app.register_blueprint(rms_bridge.hooks.make_blueprint(runtime))
     _register_health(app, runtime)
     _register_errors(app)
@@ -69,6 +72,7 @@ def create_runtime(config: Config) -> Runtime:
     )
     shopify_app.handlers.register_handlers(runtime)
     rms_bridge.handlers.register_handlers(runtime)
+    oms_bridge.handlers.register_handlers(runtime)
     shopify_app.deliveries.register_deliverers(runtime)
     oms_bridge.deliveries.register_order_deliverers(runtime)
     oms_bridge.return_deliveries.register_return_deliverers(runtime)

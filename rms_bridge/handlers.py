@@ -23,6 +23,7 @@ from rms_bridge.partners.handlers import register_tracking_handlers
 from rms_bridge.webhooks import SOURCE
 
 READ_RETURN_FACTS = "rms.read_return_facts"
+PARSE_VERDICTS = "rms.parse_verdicts"
 
 
 @dataclass(frozen=True)
@@ -95,4 +96,5 @@ def register_handlers(runtime: Runtime) -> None:
     handlers[SOURCE, "notification"] = ReturnHandler(runtime, "notification")
     handlers[SOURCE, "processing_update"] = VerdictHandler(runtime)
     runtime.registry.readers[READ_RETURN_FACTS] = read_known_facts
+    runtime.registry.readers[PARSE_VERDICTS] = parse_processing_update
     register_tracking_handlers(runtime)

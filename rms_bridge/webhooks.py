@@ -50,7 +50,7 @@ def _receive(runtime: Runtime, topic: str) -> Response:
     """Verify, read, check, record, ring, answer an empty 200."""
     with runtime.database.read() as session:
         username, password = request.headers.get("authUsername", ""), request.headers.get("authPassword", "")
-        shop = verify_credential(session, SOURCE, username, password)
+        shop = verify_credential(session, (SOURCE,), username, password)
         if shop is None:
             raise Unauthorized("authUsername or authPassword is wrong or missing")
         settings = load_settings(session, shop.id)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy.orm import Session
 
+from core.db import read_clock
 from core.domain.orders import OrderSnapshot
 from core.flows.orders import needs_fresh_look, note_order
 from core.flows.scene import Scene
@@ -19,6 +21,7 @@ from shopify_app.parse import parse_order_webhook
 from shopify_app.reads import read_forward_order, read_order
 from shopify_app.topics import ORDER_TOPICS, SOURCE
 
+PATIENCE = timedelta(seconds=60)
 READ_FORWARD_ORDER = "shopify.read_forward_order"
 
 
@@ -43,7 +46,8 @@ class OrderHandler:
         if facts is None:
             return ignored("Shopify no longer shows this order")
         settings = load_settings(session, delivery.shop_id)
-        return note_order(Scene(session, delivery.shop_id, settings, delivery.id), facts)
+        patient = read_clock(session) - delivery.received_at < PATIENCE
+        return note_order(Scene(session, delivery.shop_id, settings, delivery.id, patient), facts)
 
 
 def register_handlers(runtime: Runtime) -> None:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVarTuple
 
 import click
 from sqlalchemy import Select, select
 
 from core.commands.printing import print_rows
-from core.db import db_now
+from core.db import db_now, lock_row
+from core.errors import Permanent
+from core.flows.decisions import DECISIONS, decide_exchange, link_exchange
+from core.flows.scene import Scene
+from core.flows.tenants import load_settings
 from core.models import Attempt, Effect, Event, Exchange, ExchangeHistory, ExchangeLink, Order, Shop
 from core.runtime import Runtime
 
@@ -149,7 +155,46 @@ def _make_exchanges(runtime: Runtime) -> click.Group:
             }
         _print_exchange(shown, as_json=as_json)
 
+    _add_decisions(group, runtime)
     return group
+
+
+def _add_decisions(group: click.Group, runtime: Runtime) -> None:
+    @group.command("decide", help="Decide by hand. It sticks: verdicts no longer move this exchange.")
+    @click.argument("exchange_id", type=int)
+    @click.argument("decision", type=click.Choice(DECISIONS))
+    @click.option("--by", "actor", default="command line", show_default=True, help="Who decides.")
+    @click.option("--if-state", "expected", help="Only if the exchange is still in this state.")
+    @click.option("--note", default="", help="Why.")
+    def decide(exchange_id: int, decision: str, actor: str, expected: str | None, note: str) -> None:
+        with _carry_out(runtime, exchange_id) as (scene, order_id):
+            exchange = decide_exchange(scene, order_id, decision, actor, expected, note)
+        click.echo(f"exchange {exchange_id} is {exchange.state}")
+
+    @group.command("link", help="Link an exchange to the return whose goods it waits for.")
+    @click.argument("exchange_id", type=int)
+    @click.argument("return_order_code")
+    @click.option("--by", "actor", default="command line", show_default=True, help="Who links.")
+    def link(exchange_id: int, return_order_code: str, actor: str) -> None:
+        with _carry_out(runtime, exchange_id) as (scene, order_id):
+            moved = link_exchange(scene, order_id, return_order_code, actor)
+        click.echo(f"exchange {exchange_id} is linked to {return_order_code}{' and moved' if moved else ''}")
+
+
+@contextmanager
+def _carry_out(runtime: Runtime, exchange_id: int) -> Iterator[tuple[Scene, int]]:
+    """A person's act on an exchange: one transaction under the shop's lock, then a ring."""
+    try:
+        with runtime.database.write() as session:
+            exchange = session.get(Exchange, exchange_id)
+            if exchange is None:
+                raise click.ClickException(f"no exchange {exchange_id}")
+            lock_row(session, Shop.id, exchange.shop_id)
+            session.refresh(exchange)
+            yield Scene(session, exchange.shop_id, load_settings(session, exchange.shop_id)), exchange.order_id
+    except Permanent as error:
+        raise click.ClickException(str(error)) from None
+    runtime.bell.ring()
 
 
 def _select_exchanges() -> Select[Exchange, str, str]:
@@ -170,13 +215,18 @@ def _describe_exchange(session: Any, exchange: Exchange, name: str, domain: str)
         "return_order_code": ", ".join(session.scalars(codes)) or None,
         "state": exchange.state,
         "since": exchange.since,
+        "code": exchange.code,
         "reason": exchange.reason,
+        "decided_by": exchange.decided_by,
     }
 
 
 def _list_history(session: Any, exchange_id: int) -> list[dict[str, Any]]:
     query = select(ExchangeHistory).where(ExchangeHistory.exchange_id == exchange_id).order_by(ExchangeHistory.id)
-    return [{"at": row.at, "state": row.state, "why": row.why, "event": row.event_id} for row in session.scalars(query)]
+    return [
+        {"at": row.at, "state": row.state, "code": row.code, "why": row.why, "actor": row.actor, "event": row.event_id}
+        for row in session.scalars(query)
+    ]
 
 
 def _list_effects(session: Any, exchange: Exchange) -> list[dict[str, Any]]:

@@ -32,6 +32,11 @@ def cut_of(order_id: int) -> str:
     return f"shopify.cut:{order_id}"
 
 
+def mark_of(order_id: int) -> str:
+    """The aspect "marked as rejected"."""
+    return f"shopify.mark:{order_id}"
+
+
 def binding_of(order_id: int) -> str:
     """The aspect "our fulfillment holds on this order"."""
     return f"shopify.binding:{order_id}"
@@ -64,7 +69,6 @@ def want_cancel(scene: Scene, order_id: int, delay_seconds: float) -> None:
         "restock": rules.restock,
         "refund": rules.refund,
         "notify_customer": rules.notify_customer,
-        "rejected_tag": scene.settings.exchange.rejected_tag,
     }
     withdraw(scene.session, scene.shop_id, cut_of(order_id), "the whole order is to be cancelled")
     end = {"cancelled": True}
@@ -74,20 +78,23 @@ def want_cancel(scene: Scene, order_id: int, delay_seconds: float) -> None:
 def want_cut(scene: Scene, order_id: int, left: Mapping[int, int], delay_seconds: float) -> bool:
     """These lines keep these quantities. True when that is a new decision."""
     rules = scene.settings.cancel
-    params = {
-        "restock": rules.restock,
-        "notify_customer": rules.notify_customer,
-        "rejected_tag": scene.settings.exchange.rejected_tag,
-    }
+    params = {"restock": rules.restock, "notify_customer": rules.notify_customer}
     end = {"left": {str(line): quantity for line, quantity in sorted(left.items())}}
     aspect = cut_of(order_id)
     return _want(scene, SHOPIFY_CANCEL_LINES, aspect, order_id, end, params=params, delay_seconds=delay_seconds)
 
 
+def want_rejected_tag(scene: Scene, order_id: int) -> None:
+    """The tag that marks failed QC, when the merchant has one; after the act that was asked for before it."""
+    tag = scene.settings.exchange.rejected_tag
+    if tag:
+        _want(scene, SHOPIFY_TAG_ORDER, mark_of(order_id), order_id, {"add": [tag], "remove": []}, once=True)
+
+
 def withdraw_acts(scene: Scene, order_id: int, why: str) -> None:
     """Take back whatever was not begun."""
-    withdraw(scene.session, scene.shop_id, fate_of(order_id), why)
-    withdraw(scene.session, scene.shop_id, cut_of(order_id), why)
+    for aspect in (fate_of(order_id), cut_of(order_id), mark_of(order_id)):
+        withdraw(scene.session, scene.shop_id, aspect, why)
 
 
 def has_acted(scene: Scene, order_id: int) -> bool:

@@ -19,13 +19,13 @@ from core.domain.plan import Plan, PlanKind, QcPolicy, find_cuts, find_units, ma
 from core.domain.returns import ReturnUnit, UnitVerdict
 from core.domain.statuses import ARRIVED, ENDED, Status
 from core.flows.acts import (
-    cut_of,
     fate_of,
     has_acted,
     keep_binding,
     want_cancel,
     want_cut,
     want_hold,
+    want_rejected_tag,
     want_release,
     withdraw_acts,
 )
@@ -222,7 +222,7 @@ def _release(scene: Scene, case: Case, *, by_hand: bool) -> None:
         case.exchange.hold_decided = False
         case.exchange.seen_held = True
         if by_hand or case.plan.kind is not PlanKind.CUT:
-            withdraw(scene.session, scene.shop_id, cut_of(case.order.id), "the whole order is released")
+            withdraw_acts(scene, case.order.id, "the whole order is released")
         want_release(scene, case.order.id)
 
 
@@ -233,10 +233,11 @@ def _cancel(scene: Scene, case: Case, *, by_hand: bool) -> None:
     delay = 0 if by_hand else scene.settings.cancel.cooling_off_minutes * 60
     if by_hand or case.plan.kind is PlanKind.CANCEL:
         want_cancel(scene, case.order.id, delay)
-        return
-    withdraw(scene.session, scene.shop_id, fate_of(case.order.id), "failed lines are cancelled first")
-    _keep_cut(scene, case)
-    _release(scene, case, by_hand=False)
+    else:
+        withdraw(scene.session, scene.shop_id, fate_of(case.order.id), "failed lines are cancelled first")
+        _keep_cut(scene, case)
+        _release(scene, case, by_hand=False)
+    want_rejected_tag(scene, case.order.id)
 
 
 def _keep_cut(scene: Scene, case: Case) -> None:

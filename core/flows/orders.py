@@ -20,13 +20,18 @@ from core.domain.orders import (
     find_cancelled_quantities,
     find_oms_needs,
     has_tag,
+    is_held,
 )
-from core.flows.exchanges import find_exchange, is_order_held, note_replacement, reconsider
+from core.domain.plan import PlanKind
+from core.errors import Transient
+from core.flows.exchanges import find_exchange, is_order_held, note_replacement, open_case, reconsider
 from core.flows.scene import Scene
 from core.models import OmsOrder, Order
 from core.registry import Outcome, handled, ignored
 from core.relay.outbox import Wanted, want
 from core.settings import Settings
+
+_CUT_SECONDS = 5.0  # between two looks for a partner's cancel
 
 
 def load_order(session: Session, shop_id: int, order_id: int) -> OrderSnapshot | None:
@@ -85,7 +90,10 @@ def _store(session: Session, shop_id: int, order: OrderSnapshot) -> None:
 def load_oms_record(session: Session, shop_id: int, order_id: int) -> OmsRecord | None:
     """What OMS has acknowledged of an order; None when it does not know the order."""
     row = session.get(OmsOrder, (shop_id, order_id))
-    return OmsRecord(row.on_hold, _by_line(row.ordered), _by_line(row.cancelled)) if row else None
+    if row is None:
+        return None
+    known = {line: max(row.cancelled.get(line, 0), row.announced.get(line, 0)) for line in row.ordered}
+    return OmsRecord(row.on_hold, _by_line(row.ordered), _by_line(known))
 
 
 def _by_line(stored: dict[str, int]) -> dict[int, int]:
@@ -121,6 +129,7 @@ def note_order(scene: Scene, order: OrderSnapshot) -> Outcome:
     stored = load_order(session, shop_id, order.id)
     if stored is not None and order.updated_at < stored.updated_at:
         return ignored("older than what we know")
+    _await_cut(scene, order)
     changed = stored is None or not stored.same_meaning(order)
     if changed or order.updated_at != (stored and stored.updated_at):
         _store(session, shop_id, order)
@@ -129,6 +138,23 @@ def note_order(scene: Scene, order: OrderSnapshot) -> Outcome:
     if not (changed or moved or told):
         return ignored("nothing relevant changed")
     return handled(_describe(order, moved, told))
+
+
+def _await_cut(scene: Scene, order: OrderSnapshot) -> None:
+    """F1: a partner lifts the hold and cancels failed lines in two steps, in either order, and OMS must hear the cancel
+    first. While the cancel is not visible, the event is put off and the order read again; for a minute at most.
+
+    Raises Transient. Where we act ourselves nothing waits: our own cut comes first, and a person's lift counts at once.
+    """
+    exchange = find_exchange(scene.session, scene.shop_id, order.id)
+    if exchange is None or not scene.patient or scene.settings.qc.actor == "app" or order.cancelled:
+        return
+    case = open_case(scene, exchange, order)
+    to_cut = case.plan.kind is PlanKind.CANCEL or (case.plan.kind is PlanKind.CUT and case.cuts)
+    if to_cut and exchange.seen_held and not is_held(order.tags, scene.settings.exchange.hold_tags):
+        raise Transient(
+            "the hold is off, and the cancel of what failed QC is not visible yet", retry_after=_CUT_SECONDS
+        )
 
 
 def _describe(order: OrderSnapshot, moved: bool, told: list[OmsNeed]) -> str:
@@ -234,6 +260,7 @@ def note_oms_created(scene: Scene, order_id: int, created: OmsCreated) -> None:
         order_id=order_id,
         **asdict(created),
         cancelled={},
+        announced={},
         acknowledged_at=db_now(),
     )
     _tell_rest(scene, order_id)

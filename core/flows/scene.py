@@ -13,12 +13,16 @@ from core.settings import Settings
 
 @dataclass(frozen=True)
 class Scene:
-    """The session, the shop, its settings, and the event that made us look (None: a person or the sweeper did)."""
+    """The session, the shop, its settings, and the event that made us look (None: a person or the sweeper did).
+
+    `patient`: the event is young enough to be put off, so that a change known to come is seen together with its pair.
+    """
 
     session: Session
     shop_id: int
     settings: Settings
     event_id: int | None = None
+    patient: bool = False
 
 
 def write_history(scene: Scene, exchange: Exchange, why: str, code: str, actor: str | None = None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import secrets as random_secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,12 +85,15 @@ def make_credential(session: Session, shop: Shop, system: str) -> NewCredential:
     return made
 
 
-def verify_credential(session: Session, system: str, username: str, password: str) -> Shop | None:
-    """The shop a caller may speak for, or None. Takes the same time for an unknown name as for a wrong password."""
+def verify_credential(session: Session, systems: Sequence[str], username: str, password: str) -> Shop | None:
+    """The shop a caller of one of these systems may speak for, or None.
+
+    Takes the same time for an unknown name as for a wrong password.
+    """
     query = select(BridgeCredential, Shop).join(Shop, Shop.id == BridgeCredential.shop_id)
     query = query.where(
         BridgeCredential.username == username,
-        BridgeCredential.system == system,
+        BridgeCredential.system.in_(systems),
         or_(BridgeCredential.expires_at.is_(None), BridgeCredential.expires_at > db_now()),
         Shop.removed_at.is_(None),
     )

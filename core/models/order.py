@@ -46,6 +46,7 @@ class OmsOrder(Base):
     on_hold: Mapped[bool] = mapped_column(Boolean)
     ordered: Mapped[dict[str, int]] = mapped_column(Json)  # line id -> quantity told at creation
     cancelled: Mapped[dict[str, int]] = mapped_column(Json)  # line id -> absolute cancelled quantity
+    announced: Mapped[dict[str, int]] = mapped_column(Json)  # totals OMS told us itself: not told back to it
     skus: Mapped[dict[str, str]] = mapped_column(Json)  # line id -> the channelSkuCode we sent
     dispatch_by: Mapped[datetime] = mapped_column(Moment)
     start_processing: Mapped[datetime] = mapped_column(Moment)

@@ -7,7 +7,7 @@ from sqlalchemy.dialects import postgresql
 _JSON = sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
 _ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
-revision = "20261122_0703"
+revision = "20261122_0709"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -81,6 +81,7 @@ def upgrade() -> None:
         sa.Column("on_hold", sa.Boolean(), nullable=False),
         sa.Column("ordered", _JSON, nullable=False),
         sa.Column("cancelled", _JSON, nullable=False),
+        sa.Column("announced", _JSON, nullable=False),
         sa.Column("skus", _JSON, nullable=False),
         sa.Column("dispatch_by", sa.BigInteger(), nullable=False),
         sa.Column("start_processing", sa.BigInteger(), nullable=False),

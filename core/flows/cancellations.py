@@ -1,0 +1,108 @@
+"""Cancellations by the seller (F5): OMS cannot serve some pieces, so they are cancelled in Shopify."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core.domain.effects import SHOPIFY_CANCEL_LINES, SHOPIFY_CANCEL_ORDER
+from core.domain.orders import OrderSnapshot
+from core.errors import Permanent
+from core.flows.orders import load_order
+from core.flows.scene import Scene
+from core.models import Effect, OmsOrder
+from core.registry import Outcome, handled
+from core.relay.outbox import Wanted, find_last, want
+
+
+def aspect_of(order_id: int) -> str:
+    """The aspect "what the seller has cancelled of this order"."""
+    return f"shopify.seller:{order_id}"
+
+
+def cancel_by_seller(scene: Scene, code: str, totals: dict[str, int]) -> Outcome:
+    """Want the pieces that OMS cancelled to go in Shopify too. Raises Permanent, with words for OMS, when they cannot.
+
+    `totals`: line id -> absolute cancelled quantity. They count as known to OMS from now on, so that Shopify's own
+    webhook about them is not told back to it.
+    """
+    row = _find(scene.session, scene.shop_id, code)
+    order = load_order(scene.session, scene.shop_id, row.order_id)
+    assert order is not None  # OMS was told of it from its stored state
+    left = _find_left(row, totals)
+    _refuse_impossible(order, left)
+    row.announced = {**row.announced, **totals}
+    gone = order.cancelled or all(left.get(line.id, line.current_quantity) == 0 for line in order.lines)
+    plan = _plan_order(scene, order) if gone else _plan_lines(scene, order, left)
+    want(scene.session, scene.shop_id, plan, scene.event_id)
+    return handled(f"OMS cancelled pieces of order {order.name}: they are cancelled in Shopify")
+
+
+def _find(session: Session, shop_id: int, code: str) -> OmsOrder:
+    row = session.scalars(select(OmsOrder).where(OmsOrder.shop_id == shop_id, OmsOrder.code == code)).first()
+    if row is None:
+        raise Permanent(f"order {code} is not known here")
+    return row
+
+
+def _find_left(row: OmsOrder, totals: dict[str, int]) -> dict[int, int]:
+    unknown = [line for line in totals if line not in row.ordered]
+    if unknown:
+        raise Permanent(f"order {row.code} has no line {', '.join(unknown)}")
+    over = [line for line, total in totals.items() if total > row.ordered[line]]
+    if over:
+        raise Permanent(f"more pieces are cancelled than line {', '.join(over)} has")
+    return {int(line): row.ordered[line] - total for line, total in totals.items() if total > 0}
+
+
+def _refuse_impossible(order: OrderSnapshot, left: dict[int, int]) -> None:
+    shipped = [
+        line.sku
+        for line in order.lines
+        if line.id in left and line.current_quantity - line.fulfillable_quantity > left[line.id]
+    ]
+    if shipped and not order.cancelled:
+        raise Permanent(f"pieces of {', '.join(shipped)} have been fulfilled in Shopify")
+
+
+def _plan_lines(scene: Scene, order: OrderSnapshot, left: dict[int, int]) -> Wanted:
+    rules = scene.settings.cancel
+    return Wanted(
+        SHOPIFY_CANCEL_LINES,
+        aspect_of(order.id),
+        about=str(order.id),
+        lane=f"shopify:{order.id}",
+        end={"left": {str(line): quantity for line, quantity in sorted(left.items())}},
+        params={"restock": rules.restock, "notify_customer": rules.notify_customer},
+    )
+
+
+def _plan_order(scene: Scene, order: OrderSnapshot) -> Wanted:
+    rules = scene.settings.cancel
+    return Wanted(
+        SHOPIFY_CANCEL_ORDER,
+        aspect_of(order.id),
+        about=str(order.id),
+        lane=f"shopify:{order.id}",
+        end={"cancelled": True},
+        params={
+            "reason": "INVENTORY",
+            "restock": rules.restock,
+            "refund": rules.refund,
+            "notify_customer": rules.notify_customer,
+        },
+    )
+
+
+def find_act(session: Session, shop_id: int, code: str) -> Effect | None:
+    """The effect that carries out the newest seller cancellation of an order, by its OMS code."""
+    row = session.scalars(select(OmsOrder).where(OmsOrder.shop_id == shop_id, OmsOrder.code == code)).first()
+    return find_last(session, shop_id, aspect_of(row.order_id)) if row else None
+
+
+def give_up(session: Session, shop_id: int, code: str) -> None:
+    """OMS is told that it could not be done: what it announced is void, and a person need not retry it."""
+    act = find_act(session, shop_id, code)
+    if act is not None and act.state == "parked":
+        session.get_one(OmsOrder, (shop_id, int(act.about))).announced = {}
+        act.state = "dropped"
