@@ -47,7 +47,9 @@ def test_every_reader_asked_for_by_name_is_registered(registry: Registry) -> Non
     for source in read_sources(*BRIDGES):
         module = importlib.import_module(source.path.removesuffix(".py").removesuffix("/__init__").replace("/", "."))
         for node in ast.walk(source.tree):
-            if isinstance(node, ast.Subscript) and ast.unparse(node.value).endswith("registry.readers"):
+            if not (isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load)):
+                continue
+            if ast.unparse(node.value).endswith("registry.readers"):
                 asked.add(getattr(module, ast.unparse(node.slice)))
     assert asked
     assert asked == set(registry.readers)
