@@ -13,6 +13,7 @@ from pydantic import BeforeValidator
 
 from core.domain.returns import ReturnReport, ReturnType, ReturnUnit
 from core.domain.statuses import Status
+from core.errors import BadInput
 from rms_bridge.partners.contract import (
     RTO_STATUSES,
     ForwardParcel,
@@ -154,7 +155,10 @@ class Message(Loose):
     def text(self) -> str:
         """The newest status in Clickpost's words, not the courier's: those may name people."""
         words = self.additional.latest_status.clickpost_status_description or self.clickpost_status_description
-        return words or (f"Clickpost event {self.event}" if self.code is None else f"Clickpost code {self.code}")
+        numbers = {"code": self.code, "event": self.event}
+        return words or next(
+            (f"Clickpost {name} {one}" for name, one in numbers.items() if one is not None), "no status"
+        )
 
     @property
     def about_return(self) -> bool:
@@ -165,12 +169,14 @@ class Message(Loose):
 
 
 def parse_tracking(body: dict[str, Any], default_reason: str) -> Tracking | ForwardParcel:
-    """Read a tracking webhook, which may come wrapped as `{"payload": …, "internal": …}`."""
+    """Read a tracking webhook, which may come wrapped as `{"payload": …, "internal": …}`. Raises BadInput for no status."""
     inner = body.get("payload")
     message = Message.model_validate(inner if isinstance(inner, dict) else body)
     reading = _read_status(message)
     if message.about_return:
         return _read_return(message, reading, default_reason)
+    if message.code is None and message.event is None:
+        raise BadInput(["body: neither a status code nor an event"])
     if reading.status in RTO_STATUSES:
         return _read_rto(message, reading)
     return ForwardParcel(f"Clickpost tells of a forward parcel: {message.text}")

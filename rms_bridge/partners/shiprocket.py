@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, Field
 
 from core.domain.returns import ReturnReport, ReturnType
 from core.domain.statuses import Status
+from core.errors import BadInput
 from rms_bridge.partners.contract import (
     RTO_STATUSES,
     ForwardParcel,
@@ -171,8 +172,8 @@ class Message(Loose):
     @property
     def text(self) -> str:
         """The status in Shiprocket's words."""
-        number = self.shipment_status_id if self.current_status_id is None else self.current_status_id
-        return self.current_status or self.shipment_status or f"Shiprocket status {number}"
+        named = (f"Shiprocket {name} {number}" for name, number, _ in self.numbers)
+        return self.current_status or self.shipment_status or next(named, "no status")
 
     @property
     def about_return(self) -> bool:
@@ -198,8 +199,13 @@ class Message(Loose):
 
 
 def parse_tracking(body: dict[str, Any], _default_reason: str) -> Tracking | ForwardParcel:
-    """Read a tracking webhook. It names no return and no items: the return is found by AWB, else by the order's ids."""
+    """Read a tracking webhook. It names no return and no items: the return is found by AWB, else by the order's ids.
+
+    Raises BadInput when it names no status either.
+    """
     message = Message.model_validate(body)
+    if not message.numbers and not (message.current_status or message.shipment_status):
+        raise BadInput(["body: no status"])
     reading = _read_status(message)
     if not message.about_return and reading.status not in RTO_STATUSES:
         return ForwardParcel(f"Shiprocket tells of a forward parcel: {message.text}")
@@ -239,7 +245,7 @@ def _read_text(message: Message) -> Reading:
     if is_rto(text):
         return Reading(read_status(text, about_return=True) or Status.RTO)
     status = read_status(text, about_return=True) or read_status(short, about_return=True) or _TEXTS.get(short)
-    return Reading(status, "" if status else f"unknown Shiprocket status {text or '(none)'}", known=status is not None)
+    return Reading(status, "" if status else f"unknown Shiprocket status {message.text}", known=status is not None)
 
 
 def check_callback_url(url: str) -> list[str]:
