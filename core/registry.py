@@ -123,6 +123,20 @@ class Deliverer(Protocol):
         """Record what the far side has acknowledged of this request."""
 
 
+@dataclass(frozen=True)
+class Duty:
+    """Something the sweeper does every so often: once for the whole house, or once for each shop in one of `modes`.
+
+    `run` gets the shop's id (0 for the house), does a bounded piece of the work and returns in how many seconds it is
+    to go on, None when it is done until the next time. Raises Fault.
+    """
+
+    name: str
+    every_seconds: float
+    run: Callable[[int], float | None]
+    modes: tuple[str, ...] = ()
+
+
 class Registry:
     """Handlers by (source, topic), deliverers by kind, and readers: questions one bridge asks of another by name."""
 
@@ -130,6 +144,7 @@ class Registry:
         self.handlers: dict[tuple[str, str], Handler] = {}
         self.deliverers: dict[str, Deliverer] = {}
         self.readers: dict[str, Callable[..., Any]] = {}
+        self.duties: list[Duty] = []
 
     def find_handler(self, source: str, topic: str) -> Handler | None:
         """The handler of a topic, or None when we do not know it."""

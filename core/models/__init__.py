@@ -6,15 +6,18 @@ from core.models.order import OmsOrder, Order
 from core.models.outbox import Attempt, Effect
 from core.models.returns import ReturnOrder, ReturnUnitRow, VerdictRow
 from core.models.tenant import BridgeCredential, SettingsVersion, Shop
+from core.models.watch import DutyTurn, Finding, WatchPlace
 
 __all__ = [
     "Attempt",
     "BridgeCredential",
+    "DutyTurn",
     "Effect",
     "Event",
     "Exchange",
     "ExchangeHistory",
     "ExchangeLink",
+    "Finding",
     "OmsOrder",
     "Order",
     "ReturnOrder",
@@ -22,4 +25,5 @@ __all__ = [
     "SettingsVersion",
     "Shop",
     "VerdictRow",
+    "WatchPlace",
 ]

@@ -10,6 +10,7 @@ from core.clock import monotonic
 from core.db import db_now
 from core.models import Effect, Event
 from core.relay.delivery import deliver
+from core.relay.duties import start_duties
 from core.relay.inbox import think, waiting_events
 from core.relay.outbox import due_effects
 from core.runtime import Runtime, get_current
@@ -46,10 +47,10 @@ def something_due(runtime: Runtime) -> bool:
 
 
 def sweep(runtime: Runtime) -> None:
-    """Ring for what is due; with nobody to hear, do it here. Purge what is too old."""
+    """Ring for what is due; with nobody to hear, do it here. Then let the duties have their turn."""
     if something_due(runtime) and not runtime.bell.ring():
         work(runtime, _DRAIN_SECONDS)
-    purge_bodies(runtime)
+    start_duties(runtime)
 
 
 def purge_bodies(runtime: Runtime) -> int:
