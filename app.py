@@ -17,6 +17,7 @@ import oms_bridge.webhooks
 import rms_bridge.deliveries
 import rms_bridge.handlers
 import rms_bridge.hooks
+import rms_bridge.openapi
 import rms_bridge.webhooks
 import shopify_app.deliveries
 import shopify_app.handlers
@@ -31,6 +32,7 @@ from core.health import find_troubles, find_warnings
 from core.http import HttpDoor
 from core.logs import configure_logs, log_incident
 from core.runtime import Doorbell, Runtime, set_current
+from oms_bridge.parse import SellerCancellation
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
 _MAX_DRAIN_BYTES = 64 * 1024 * 1024  # of a body that is too large: read and thrown away, so that the 413 can be read
@@ -54,6 +56,8 @@ def create_app(settings: Config | None = None) -> Flask:
     app.register_blueprint(rms_bridge.webhooks.make_blueprint(runtime))
     app.register_blueprint(oms_bridge.webhooks.make_blueprint(runtime))
     app.register_blueprint(rms_bridge.hooks.make_blueprint(runtime))
+    bodies = {"/oms/seller-cancellations": SellerCancellation}
+    app.register_blueprint(rms_bridge.openapi.make_blueprint(runtime, bodies))
     _register_health(app, runtime)
     _register_errors(app)
     for command in (*data.make_commands(runtime), *shops.make_commands(runtime), *processes.make_commands(runtime)):

@@ -11,6 +11,8 @@ from tests.house.source import on_sqlite
 PUBLIC = {
     "/healthz": "is the process alive",
     "/readyz": "can it work",
+    "/rms/docs": "the published contract, to read",
+    "/rms/openapi.json": "the published contract, for programs",
     "/static/<path:filename>": "files anybody may have",
 }
 WRONG = {
