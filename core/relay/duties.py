@@ -11,7 +11,7 @@ import threading
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import and_, false, or_, select, update
+from sqlalchemy import and_, false, or_, select, true, update
 from sqlalchemy.orm import Session
 
 from core.clock import monotonic
@@ -100,7 +100,7 @@ def _shops_in(duty: Duty) -> Any:
 def _due_turns(duties: list[Duty]) -> Any:
     """The condition of a turn that may be claimed now."""
     whose = [
-        and_(DutyTurn.name == duty.name, DutyTurn.shop_id.in_(_shops_in(duty)) if duty.modes else True)
+        and_(DutyTurn.name == duty.name, DutyTurn.shop_id.in_(_shops_in(duty)) if duty.modes else true())
         for duty in duties
     ]
     return (
