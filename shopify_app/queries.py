@@ -23,6 +23,23 @@ query ReadOrder($id: ID!, $after: String) {{
 
 _ADDRESS = "name address1 address2 city province zip country phone"
 
+_MARKS = "id updatedAt tags cancelledAt displayFulfillmentStatus"
+
+ORDERS_UPDATED_SINCE = f"""
+query OrdersUpdatedSince($query: String!, $after: String) {{
+  orders(first: 100, after: $after, query: $query, sortKey: UPDATED_AT) {{
+    nodes {{ {_MARKS} }}
+    pageInfo {{ hasNextPage endCursor }}
+  }}
+}}
+"""
+
+READ_MARKS = f"""
+query ReadMarks($ids: [ID!]!) {{
+  nodes(ids: $ids) {{ ... on Order {{ {_MARKS} }} }}
+}}
+"""
+
 READ_FORWARD_ORDER = f"""
 query ReadForwardOrder($id: ID!, $after: String) {{
   order(id: $id) {{
@@ -169,6 +186,8 @@ query ReadCancelJob($id: ID!) {
 
 DOCUMENTS = {
     "READ_ORDER": READ_ORDER,
+    "ORDERS_UPDATED_SINCE": ORDERS_UPDATED_SINCE,
+    "READ_MARKS": READ_MARKS,
     "READ_FORWARD_ORDER": READ_FORWARD_ORDER,
     "READ_FULFILLMENT_ORDERS": READ_FULFILLMENT_ORDERS,
     "HOLD_FULFILLMENT_ORDER": HOLD_FULFILLMENT_ORDER,
