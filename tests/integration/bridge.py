@@ -18,7 +18,7 @@ import uvicorn
 from sqlalchemy import func, select
 
 import app as composition
-from core.commands.processes import make_asgi_app
+from app import create_asgi_app
 from core.config import Config
 from core.flows import tenants
 from core.migrations import upgrade
@@ -54,7 +54,7 @@ class Bridge:
         with pytest.MonkeyPatch.context() as patch:
             built = composition.create_app(config)
             patch.setattr(composition, "create_app", lambda: built)
-            served = make_asgi_app()
+            served = create_asgi_app()
         self.runtime: Runtime = built.extensions["returnbridge"]
         upgrade(self.runtime.database)
         with self.runtime.database.write() as session:

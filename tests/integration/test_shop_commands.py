@@ -101,7 +101,7 @@ def test_what_show_printed_can_be_configured_again(commands: CommandLine, shop: 
         keyring = Keyring(parse_keys(commands.environment["ENCRYPTION_KEYS"]))
         settings = load_settings_with_secrets(session, keyring, found.id)
     database.dispose()
-    assert settings.oms.auth_password == SECRETS[0], done.stdout
+    assert settings.oms.auth_password == SECRETS[0], done.out
     assert settings.partners[0].headers == {"x-rp-token": SECRETS[1]}
 
 

@@ -1,0 +1,203 @@
+"""The published contract against the running app: what it calls valid is taken, what it calls invalid is not.
+
+Schemathesis makes the bodies. Time is bounded: a fixed number of examples per endpoint, the same ones each run.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC
+from typing import Any
+
+import pytest
+import schemathesis
+from flask import Flask
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from schemathesis import GenerationMode
+from schemathesis.checks import (
+    content_type_conformance,
+    not_a_server_error,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+from schemathesis.config import SchemathesisConfig
+
+from app import create_app
+from core.clock import render_time
+from core.config import Config
+from core.flows import tenants
+from core.migrations import upgrade
+from core.relay.jobs import work
+from core.runtime import Runtime
+from tests.integration.conftest import settings_of_tests
+
+EXAMPLES = 60  # per endpoint and mode
+SHOP = "contract-test.myshopify.com"
+ENDPOINTS = (
+    ("POST", "/rms/return-orders"),
+    ("POST", "/rms/notifications"),
+    ("POST", "/rms/returns-processing-updates"),
+    ("PUT", "/rms/returns-processing-updates"),
+    ("POST", "/oms/return-acknowledgements"),
+    ("PUT", "/oms/return-acknowledgements"),
+    ("PUT", "/oms/seller-cancellations"),
+    ("POST", "/hooks/clickpost/{key}"),
+    ("POST", "/hooks/st/{key}"),
+)
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+# The rules that the document says in words: a body it calls valid may break these and no others.
+IN_WORDS = re.compile(
+    r"""
+      (awbNumber|transporter):\ (required|must\ not\ be\ empty)     # this shop's rms.awb_source is partner
+    | .*:\ (not\ a\ time|a\ time\ needs\ its\ offset.*)             # Times
+    | orderItems\[\d+\]\.itemCode:\ the\ same\ as\ .*
+    | orderDetails\.codValue:\ must\ be\ more\ than\ 0\ when\ isCod\ is\ true
+    | (items|lineItems)\[\d+\]\.sku:\ (required|must\ not\ be\ empty)
+    | items:\ (more\ than\ .*\ pieces|.*\ pieces\ would\ go\ by\ the\ code\ .*|a\ piece's\ code\ would\ be\ longer\ .*)
+    | orderItems\[\d+\]\.\w+:\ contradicts\ .*
+    | orderItems:\ the\ same\ orderItemCode\ is\ given\ twice
+    | .*:\ must\ be\ a\ whole\ number                             # 1.0, which JSON Schema counts as one
+    | .*:\ number\ too\ large                                       # a whole number of hundreds of digits
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+at_every_endpoint = pytest.mark.parametrize(("method", "path"), ENDPOINTS)
+bounded = settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=(Phase.explicit, Phase.generate),
+    suppress_health_check=list(HealthCheck),
+)
+schemathesis.openapi.format("increff-time", st.datetimes(timezones=st.just(UTC)).map(render_time))
+
+
+@dataclass
+class Live:
+    """The app, its document as Schemathesis reads it, and what opens its doors."""
+
+    app: Flask
+    schema: Any
+    headers: dict[str, dict[str, str]]  # by the first word of the path
+    keys: dict[str, str]  # hook keys, by path
+    answers: Counter[int] = field(default_factory=Counter)
+
+    def call(self, case: Any, path: str, headers: dict[str, str] | None = None) -> Any:
+        """Send a case, with its credentials unless others are given."""
+        if path in self.keys:
+            case.path_parameters = {"key": self.keys[path] if headers is None else "nobody"}
+        case.headers = None
+        chosen = self.headers.get(path.split("/")[1], {}) if headers is None else headers
+        answer = case.call(headers=chosen)
+        self.answers[answer.status_code] += 1
+        return answer
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory, valkey: str) -> Iterator[Live]:
+    """One app on SQLite; a ring does the work at once, so that a seller cancellation finds its end."""
+    folder = tmp_path_factory.mktemp("contract")
+    app = create_app(Config(**settings_of_tests(f"sqlite:///{folder}/contract.db", valkey, folder)))
+    runtime: Runtime = app.extensions["returnbridge"]
+    upgrade(runtime.database)
+    with runtime.database.write() as session:
+        shop = tenants.add_shop(session, runtime.keyring, SHOP, None)
+        made = {system: tenants.make_credential(session, shop, system) for system in ("rms", "oms")}
+        keys = {f"/hooks/{name}/{{key}}": tenants.rotate_hook_key(session, shop, name) for name in ("clickpost", "st")}
+    headers = {name: {"authUsername": one.username, "authPassword": one.password} for name, one in made.items()}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runtime.bell, "ring", lambda: work(runtime, 5))
+        yield Live(app, _read_schema(app), headers, keys)
+    runtime.database.dispose()
+
+
+def _read_schema(app: Flask) -> Any:
+    config = SchemathesisConfig.from_dict({"generation": {"allow-x00": False}})
+    schema = schemathesis.openapi.from_wsgi("/rms/openapi.json", app, config=config)
+    # times are any text to a validator, but valid ones are made
+    schema.raw_schema["components"]["schemas"]["Time"]["anyOf"][0]["format"] = "increff-time"
+    return schema
+
+
+def _try_cases(live: Live, method: str, path: str, mode: GenerationMode, prove: Any) -> None:
+    strategy = live.schema[path][method].as_strategy(generation_mode=mode)
+    live.answers.clear()
+
+    @bounded
+    @given(case=strategy)
+    def run(case: Any) -> None:
+        answer = live.call(case, path)
+        case.validate_response(answer, checks=CHECKS)
+        prove(case, answer)
+
+    run()
+
+
+def test_every_endpoint_of_the_document_is_tried(live: Live) -> None:
+    listed = {(one.ok().method.upper(), one.ok().path) for one in live.schema.get_all_operations()}
+    assert listed == set(ENDPOINTS)
+
+
+@at_every_endpoint
+def test_a_valid_body_is_taken_or_breaks_a_rule_said_in_words(live: Live, method: str, path: str) -> None:
+    def prove(case: Any, answer: Any) -> None:
+        if answer.status_code == 200:
+            return
+        assert answer.status_code == 400, (answer.status_code, answer.text)
+        faults = answer.json()["description"].split("; ")
+        unexplained = [fault for fault in faults if not IN_WORDS.fullmatch(fault)]
+        assert not unexplained, (unexplained, case.body)
+
+    _try_cases(live, method, path, GenerationMode.POSITIVE, prove)
+    assert live.answers[200] >= 5, live.answers
+
+
+@pytest.mark.parametrize(("method", "path"), [one for one in ENDPOINTS if "/hooks/" not in one[1]])
+def test_an_invalid_body_is_refused(live: Live, method: str, path: str) -> None:
+    def prove(case: Any, answer: Any) -> None:
+        assert answer.status_code in (400, 415), (answer.status_code, case.body, answer.text)
+
+    _try_cases(live, method, path, GenerationMode.NEGATIVE, prove)
+    assert live.answers[400] >= 30, live.answers
+
+
+@at_every_endpoint
+def test_the_examples_of_the_document_are_taken(live: Live, method: str, path: str) -> None:
+    operation = live.schema[path][method]
+    document = live.app.test_client().get("/rms/openapi.json").get_json()
+    content = document["paths"][path][method.lower()]["requestBody"]["content"]["application/json"]
+    for name, example in content["examples"].items():
+        case = operation.Case(body=example["value"], media_type="application/json", path_parameters={"key": "-"})
+        answer = live.call(case, path)
+        assert answer.status_code == 200, (name, answer.text)
+        case.validate_response(answer, checks=CHECKS)
+
+
+NOBODY = {"authUsername": "nobody", "authPassword": "wrong", "webhook_key": "wrong", "x-api-key": "wrong"}
+
+
+@pytest.mark.parametrize("headers", [{}, NOBODY], ids=["none", "wrong"])
+@at_every_endpoint
+def test_without_credentials_always_401(live: Live, method: str, path: str, headers: dict[str, str]) -> None:
+    strategy = live.schema[path][method].as_strategy()
+
+    @settings(bounded, max_examples=10)
+    @given(case=strategy)
+    def run(case: Any) -> None:
+        answer = live.call(case, path, headers)
+        assert answer.status_code == 401
+        case.validate_response(answer, checks=CHECKS)
+
+    run()
