@@ -226,7 +226,7 @@ def verify_hook_key(session: Session, partner: str, key: str) -> Shop | None:
     if not _HOOK_KEY.fullmatch(key):
         return None
     system = HOOK_SYSTEMS[partner]
-    return verify_credential(session, system, f"{system}-{key[:_HOOK_ID_LENGTH]}", key[_HOOK_ID_LENGTH:])
+    return verify_credential(session, (system,), f"{system}-{key[:_HOOK_ID_LENGTH]}", key[_HOOK_ID_LENGTH:])
 
 
 def render_hook_path(partner: str, key: str) -> str:

@@ -156,9 +156,8 @@ class Message(Loose):
         """The newest status in Clickpost's words, not the courier's: those may name people."""
         words = self.additional.latest_status.clickpost_status_description or self.clickpost_status_description
         numbers = {"code": self.code, "event": self.event}
-        return words or next(
-            (f"Clickpost {name} {one}" for name, one in numbers.items() if one is not None), "no status"
-        )
+        named = (f"Clickpost {name} {one}" for name, one in numbers.items() if one is not None)
+        return words or next(named, "no status")
 
     @property
     def about_return(self) -> bool:
@@ -169,7 +168,10 @@ class Message(Loose):
 
 
 def parse_tracking(body: dict[str, Any], default_reason: str) -> Tracking | ForwardParcel:
-    """Read a tracking webhook, which may come wrapped as `{"payload": …, "internal": …}`. Raises BadInput for no status."""
+    """Read a tracking webhook, which may come wrapped as `{"payload": …, "internal": …}`.
+
+    Raises BadInput when it names no status.
+    """
     inner = body.get("payload")
     message = Message.model_validate(inner if isinstance(inner, dict) else body)
     reading = _read_status(message)

@@ -259,7 +259,7 @@ def check_callback_url(url: str) -> list[str]:
         host = parts.hostname or ""
     except ValueError:
         return ["the address cannot be read"]
-    faults = [] if parts.scheme == "https" and host else ["the address must be https:// and name a host"]
+    faults = [] if parts.scheme in ("https", "http") and host else ["the address must be http(s) and name a host"]
     places = {"host": host, "path": parts.path, "query": f"{parts.query}#{parts.fragment}"}
     return faults + [
         f"the {place} contains {word!r}"
