@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import atexit
 import logging
+from collections.abc import Iterable
+from itertools import chain
 from typing import Any
 
 import click
@@ -60,9 +62,23 @@ def create_app(settings: Config | None = None) -> Flask:
     app.register_blueprint(rms_bridge.openapi.make_blueprint(runtime, bodies))
     _register_health(app, runtime)
     _register_errors(app)
-    for command in (*data.make_commands(runtime), *shops.make_commands(runtime), *processes.make_commands(runtime)):
+    commands = (data.make_commands(runtime), shops.make_commands(runtime))
+    for command in (*chain(*commands), *processes.make_commands(runtime, "app:create_asgi_app")):
         app.cli.add_command(command)
     return app
+
+
+def create_asgi_app() -> Any:
+    """The app behind an ASGI server, which is how `flask --app app web` serves it."""
+    from a2wsgi import WSGIMiddleware
+
+    app = create_app()
+
+    def serve(environ: Any, start_response: Any) -> Iterable[bytes]:
+        environ["wsgi.input_terminated"] = True  # true behind a2wsgi, and needed for chunked bodies
+        return app(environ, start_response)
+
+    return WSGIMiddleware(serve, workers=16)
 
 
 def create_runtime(config: Config) -> Runtime:

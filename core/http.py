@@ -170,7 +170,7 @@ class HttpDoor:
             raise Permanent("http:// is refused: use https://")
 
 
-class _NoCookies(requests.cookies.cookielib.DefaultCookiePolicy):  # type: ignore[misc,name-defined]
+class _NoCookies(requests.cookies.cookielib.DefaultCookiePolicy):  # type: ignore[misc,name-defined] # requests re-exports http.cookiejar untyped
     def set_ok(self, cookie: Any, request: Any) -> bool:
         return False
 

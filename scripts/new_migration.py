@@ -30,7 +30,7 @@ def main(message: str) -> None:
         upgrade(database)
         revision = utc_now().strftime("%Y%m%d_%H%M")
         script = command.revision(make_alembic_config(database), message, autogenerate=True, rev_id=revision)
-    path = Path(script.path)  # type: ignore[union-attr]
+    path = Path(script.path)  # type: ignore[union-attr] # one revision is asked for, so one script comes back
     text = re.sub(r"import sqlalchemy as sa\nfrom alembic import op\n", _HEADER, path.read_text())
     text = text.replace("core.db.Moment()", "sa.BigInteger()")
     text = text.replace("sa.BigInteger().with_variant(sa.Integer(), 'sqlite')", "_ID")

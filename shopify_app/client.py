@@ -91,13 +91,3 @@ def raise_user_errors(errors: list[dict[str, Any]], what: str) -> None:
     if errors:
         words = "; ".join(str(one.get("message")) for one in errors)
         raise Permanent(f"Shopify refused to {what}: {words}")
-
-
-def make_gid(kind: str, number: int | str) -> str:
-    """`("Order", 17)` -> `gid://shopify/Order/17`."""
-    return f"gid://shopify/{kind}/{number}"
-
-
-def read_gid(gid: str) -> int:
-    """`gid://shopify/Order/17` -> 17."""
-    return int(gid.rpartition("/")[2].partition("?")[0])

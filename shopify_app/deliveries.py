@@ -17,7 +17,8 @@ from core.flows.tenants import load_settings
 from core.registry import Absent, Done, Job, Waiting
 from core.runtime import Runtime
 from shopify_app import edits, holds, queries
-from shopify_app.client import AdminClient, make_gid, raise_user_errors
+from shopify_app.client import AdminClient, raise_user_errors
+from shopify_app.gids import make_gid
 from shopify_app.parse import parse_display_status
 
 _FIRST_POLL_SECONDS = 0.7

@@ -19,7 +19,8 @@ from core.flows.tenants import load_settings
 from core.registry import Absent, Done, Job
 from core.runtime import Runtime
 from shopify_app import queries
-from shopify_app.client import AdminClient, make_gid, raise_user_errors, read_gid
+from shopify_app.client import AdminClient, raise_user_errors
+from shopify_app.gids import make_gid, read_gid
 from shopify_app.holds import free_holds, place_holds
 from shopify_app.reads import read_pages
 

@@ -23,7 +23,7 @@ from core.domain.orders import (
 from core.errors import BadInput
 from core.reading import describe_faults
 from core.settings import ExchangeSettings
-from shopify_app.client import read_gid
+from shopify_app.gids import read_gid
 
 ORIGINAL_ORDER = "original_order"
 HOLD_HANDLE = "returnbridge"

@@ -8,7 +8,8 @@ from core.domain.orders import ForwardOrder, OrderSnapshot
 from core.errors import Permanent
 from core.settings import ExchangeSettings
 from shopify_app import queries
-from shopify_app.client import AdminClient, make_gid
+from shopify_app.client import AdminClient
+from shopify_app.gids import make_gid
 from shopify_app.parse import parse_forward_order, parse_order_answer
 
 

@@ -7,8 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterable, MutableMapping
-from typing import Any
 
 import click
 from rq import SimpleWorker
@@ -23,9 +21,9 @@ _SELF = (sys.executable, "-m", "flask", "--app", "app")
 logger = logging.getLogger(__name__)
 
 
-def make_commands(runtime: Runtime) -> list[click.Command]:
-    """The commands over a runtime."""
-    return [_make_db(runtime), _make_worker(runtime), _make_sweep(runtime), _make_web()]
+def make_commands(runtime: Runtime, asgi_target: str) -> list[click.Command]:
+    """The commands over a runtime. `asgi_target` names the factory of the ASGI app: `module:function`."""
+    return [_make_db(runtime), _make_worker(runtime), _make_sweep(runtime), _make_web(asgi_target)]
 
 
 def _make_db(runtime: Runtime) -> click.Group:
@@ -103,7 +101,7 @@ def _sweep_safely(runtime: Runtime, *, once: bool) -> None:
         logger.exception("sweep failed; the next one is in %.0f s", SWEEP_SECONDS)
 
 
-def _make_web() -> click.Command:
+def _make_web(asgi_target: str) -> click.Command:
     @click.command("web", help="Serve the app over HTTP.")
     @click.option("--bind", default="127.0.0.1:8000", show_default=True, metavar="HOST:PORT")
     @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64))
@@ -114,7 +112,7 @@ def _make_web() -> click.Command:
         if not host or not port.isdecimal():
             raise click.BadParameter("must be HOST:PORT", param_hint="--bind")
         uvicorn.run(
-            "core.commands.processes:make_asgi_app",
+            asgi_target,
             factory=True,
             host=host.strip("[]"),
             port=int(port),
@@ -125,22 +123,3 @@ def _make_web() -> click.Command:
         )
 
     return command
-
-
-def make_asgi_app() -> Any:
-    """The Flask app behind an ASGI server."""
-    from importlib import import_module
-
-    from a2wsgi import WSGIMiddleware
-
-    return WSGIMiddleware(_end_input(import_module("app").create_app()), workers=16)
-
-
-def _end_input(app: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
-    """Tell the app that its input ends by itself: true behind a2wsgi, and needed for chunked bodies."""
-
-    def wrapped(environ: MutableMapping[str, Any], start_response: Any) -> Iterable[bytes]:
-        environ["wsgi.input_terminated"] = True
-        return app(environ, start_response)
-
-    return wrapped

@@ -34,6 +34,7 @@ SETTLED = (State.RELEASED, State.CANCELLED, State.PARTLY_CANCELLED, State.OVERRI
 class Signal(StrEnum):
     """What the stored facts say right now; the first that holds, in this order."""
 
+    CANCEL_DONE = "cancel_done"
     CANCELLED_IN_SHOPIFY = "cancelled_in_shopify"
     CUT_AND_LIFTED = "cut_and_lifted"
     LIFTED_IN_SHOPIFY = "lifted_in_shopify"
@@ -64,7 +65,8 @@ class Facts:
     decided: bool  # a person has decided about this exchange: verdicts no longer move it (law 8)
     in_order: bool  # a native exchange: its lines are on the customer's first order, which must not be cancelled
     underway: PlanKind | None  # the plan that the present state carries out
-    acted: bool  # carrying it out has been begun
+    acted: bool  # we have begun to carry it out
+    ours: bool  # it is ours to carry out, and not a partner's
     plan: PlanKind
     cut_done: bool  # the plan's cuts, if any, are visible in the quantities
     return_known: bool
@@ -77,6 +79,7 @@ def read_signal(facts: Facts) -> Signal:
     cut = facts.plan is PlanKind.CUT
     lifted = not facts.held and facts.seen_held
     checks = (
+        (facts.cancelled and (facts.acted or not facts.ours), Signal.CANCEL_DONE),
         (facts.cancelled, Signal.CANCELLED_IN_SHOPIFY),
         (lifted and cut and facts.cut_done, Signal.CUT_AND_LIFTED),
         (lifted, Signal.LIFTED_IN_SHOPIFY),
@@ -153,6 +156,7 @@ _PROGRESS: dict[Signal, Move] = {
 def _waiting_row(state: State) -> dict[Signal, Step]:
     row: dict[Signal, Step] = dict.fromkeys(Signal, Stay("nothing new"))
     row.update(_WAITING_STEPS)
+    row[Signal.CANCEL_DONE] = row[Signal.CANCELLED_IN_SHOPIFY]
     for signal, move in _PROGRESS.items():
         forward = WAITING.index(move.to) > WAITING.index(state)
         row[signal] = move if forward else Stay("nothing new about the goods")
@@ -163,6 +167,8 @@ def _row(default: str, **steps: Step) -> dict[Signal, Step]:
     """A row of the table: the named cells, and one reason to stay for all the others."""
     row: dict[Signal, Step] = dict.fromkeys(Signal, Stay(default))
     row.update({Signal(name): step for name, step in steps.items()})
+    if "cancel_done" not in steps:  # only a row that cancels tells our cancel from somebody's
+        row[Signal.CANCEL_DONE] = row[Signal.CANCELLED_IN_SHOPIFY]
     return row
 
 
@@ -171,6 +177,7 @@ def _settled_row(default: str, reheld: Move | None = None) -> dict[Signal, Step]
     row: dict[Signal, Step] = dict.fromkeys(Signal, Stay(default))
     if reheld:
         off_hold = (
+            Signal.CANCEL_DONE,
             Signal.CANCELLED_IN_SHOPIFY,
             Signal.CUT_AND_LIFTED,
             Signal.LIFTED_IN_SHOPIFY,
@@ -202,7 +209,8 @@ TABLE: dict[State, dict[Signal, Step]] = {
     ),
     State.CANCELLING: _row(
         "the cancel is on its way",
-        cancelled_in_shopify=Move(State.CANCELLED, "cancelled", "the order is cancelled in Shopify"),
+        cancel_done=Move(State.CANCELLED, "cancelled", "the order is cancelled in Shopify"),
+        cancelled_in_shopify=Move(_OVER, "cancelled_by_hand", "the order was cancelled in Shopify before we did"),
         cut_and_lifted=Move(
             State.PARTLY_CANCELLED, "partly_cancelled", "the failed lines are cancelled, the rest is free"
         ),

@@ -44,6 +44,7 @@ class Case:
     order: OrderSnapshot
     returns: list[ReturnOrder]
     plan: Plan
+    judged: bool  # some unit has a verdict, so the goods are there
 
     @property
     def cuts(self) -> dict[int, int]:
@@ -156,7 +157,7 @@ def open_case(scene: Scene, exchange: Exchange, order: OrderSnapshot) -> Case:
     returns = find_returns(scene.session, scene.shop_id, list(scene.session.scalars(query)))
     units, latest = _collect(scene.session, returns)
     plan = make_plan(find_units(units, order.lines), latest, order.lines, read_policy(scene.settings))
-    return Case(exchange, order, returns, plan)
+    return Case(exchange, order, returns, plan, judged=bool(latest))
 
 
 def read_policy(settings: Settings) -> QcPolicy:
@@ -178,7 +179,6 @@ def _read_facts(scene: Scene, case: Case) -> Facts:
     exchange, order = case.exchange, case.order
     known = [one for one in case.returns if one.known]
     statuses = [Status(one.status) for one in known if one.status]
-    judged = case.plan.kind is not PlanKind.WAIT
     return Facts(
         cancelled=order.cancelled,
         held=is_held(order.tags, scene.settings.exchange.hold_tags) or exchange.hold_decided,
@@ -188,10 +188,11 @@ def _read_facts(scene: Scene, case: Case) -> Facts:
         in_order=order.in_order,
         underway=UNDERWAY.get(exchange.code),
         acted=has_acted(scene, order.id),
+        ours=_is_ours(scene, by_hand=exchange.decided_by is not None),
         plan=case.plan.kind,
         cut_done=not case.cuts,
         return_known=bool(known),
-        goods_arrived=any(status in ARRIVED for status in statuses) or bool(known and judged),
+        goods_arrived=any(status in ARRIVED for status in statuses) or bool(known and case.judged),
         return_ended=bool(statuses) and all(status in ENDED for status in statuses),
     )
 
@@ -232,6 +233,8 @@ def _cancel(scene: Scene, case: Case, *, by_hand: bool) -> None:
         return
     delay = 0 if by_hand else scene.settings.cancel.cooling_off_minutes * 60
     if by_hand or case.plan.kind is PlanKind.CANCEL:
+        if by_hand:
+            withdraw(scene.session, scene.shop_id, fate_of(case.order.id), "a person cancels it now")
         want_cancel(scene, case.order.id, delay)
     else:
         withdraw(scene.session, scene.shop_id, fate_of(case.order.id), "failed lines are cancelled first")

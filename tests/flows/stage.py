@@ -11,10 +11,14 @@ from sqlalchemy import select
 from app import create_app
 from core.config import Config
 from core.flows import tenants
+from core.flows.decisions import decide_exchange, link_exchange
+from core.flows.scene import Scene
 from core.migrations import upgrade
 from core.models import Effect, Event, Exchange
 from core.relay.jobs import work
+from core.relay.outbox import due_effects
 from core.runtime import Runtime
+from shopify_app.topics import ORDER_TOPICS
 from simulators.sandbox import OMS_PASSWORD, OMS_USERNAME, Sandbox
 from simulators.serving import serve
 
@@ -27,6 +31,7 @@ class Stage:
     def __init__(self, config: Config, settings: dict[str, Any] | None = None):
         key, secret = config.shopify_api_key, config.shopify_api_secret
         self.sandbox = Sandbox("http://127.0.0.1:1", key, secret, scopes=SCOPES).start()
+        self.sandbox.shopify.topics = set(ORDER_TOPICS)
         self.config = config.model_copy(update={"shopify_admin_url": self.sandbox.shopify_url + "/{shop}"})
         self.app = create_app(self.config)
         self.runtime: Runtime = self.app.extensions["returnbridge"]
@@ -64,11 +69,81 @@ class Stage:
             ],
         }
         for section, values in changes.items():
-            document[section] = {**document[section], **values} if isinstance(values, dict) else values
+            document[section] = {**document.get(section, {}), **values} if isinstance(values, dict) else values
         with self.runtime.database.write() as session:
             shop = tenants.find_shop(session, self.shop)
             assert shop is not None
             tenants.save_settings(session, self.runtime.keyring, shop, document, "test")
+
+    def new_order(self, lines: list[dict[str, Any]], code: str | None = "RET-1", **facts: Any) -> dict[str, Any]:
+        """A replacement order, held, naming its return."""
+        facts.setdefault("tags", [REPLACEMENT, HOLD])
+        attributes = {"return_order_code": code} if code else {}
+        return self.sandbox.shopify.create_order(self.shop, line_items=lines, note_attributes=attributes, **facts)
+
+    def push_return(self, items: dict[str, str], code: str = "RET-1", forward: str = "108", **facts: Any) -> None:
+        """RMS pushes a return of these units: item code -> SKU."""
+        listed = [{"itemCode": item, "sku": sku, "reason": "Size"} for item, sku in items.items()]
+        answer = self.sandbox.rms.push_return(code, forward, listed, **facts)
+        assert answer[0] == 200, answer
+
+    def judge(self, verdicts: dict[str, str], code: str = "RET-1", forward: str = "108") -> None:
+        """RMS reports QC: item code -> PASS, FAIL or FAIL:REASON."""
+        listed = []
+        for item, said in verdicts.items():
+            status, _, reason = said.partition(":")
+            reason = reason or ("STAIN_DAMAGE" if status == "FAIL" else "")
+            listed.append({"itemCode": item, "sku": "SKU-" + item, "status": status, "reason": reason or None})
+        answer = self.sandbox.rms.send_verdict(code, forward, listed)
+        assert answer[0] == 200, answer
+
+    def shopify_order(self, order: dict[str, Any]) -> dict[str, Any]:
+        """The order as Shopify has it."""
+        return self.sandbox.shopify.order(self.shop, order["id"])
+
+    def oms_order(self, order: dict[str, Any]) -> dict[str, Any] | None:
+        """The order as OMS has it."""
+        return self.sandbox.oms.order(str(order["id"]))
+
+    def oms_calls(self, order: dict[str, Any]) -> list[str]:
+        """What OMS was asked about an order after its creation, in order: hold, unhold, cancel."""
+        path, heard = f"/orders/{order['id']}", []
+        for call in self.sandbox.oms.calls:
+            if call["path"] == path:
+                heard.append("hold" if call["body"]["onHold"] else "unhold")
+            elif call["path"] == f"{path}/cancel":
+                heard.append("cancel")
+        return heard
+
+    def state(self, order: dict[str, Any]) -> tuple[str, str]:
+        """State and outcome code of an order's exchange."""
+        exchange = self.exchange(order["id"])
+        return exchange.state, exchange.code
+
+    def decide(self, order: dict[str, Any], decision: str, actor: str = "Asha", expected: str | None = None) -> None:
+        """A person decides."""
+        with self.runtime.database.write() as session:
+            scene = Scene(session, self.shop_id, tenants.load_settings(session, self.shop_id))
+            decide_exchange(scene, order["id"], decision, actor, expected)
+
+    def link(self, order: dict[str, Any], code: str, actor: str = "Asha") -> None:
+        """A person links an exchange to a return."""
+        with self.runtime.database.write() as session:
+            scene = Scene(session, self.shop_id, tenants.load_settings(session, self.shop_id))
+            link_exchange(scene, order["id"], code, actor)
+
+    def exists(self, order: dict[str, Any], state: str) -> bool:
+        """True when the order's exchange exists and is in this state."""
+        with self.runtime.database.read() as session:
+            found = session.scalars(select(Exchange.state).where(Exchange.order_id == order["id"])).first()
+        return found == state
+
+    def describe_waiting(self) -> list[str]:
+        """Events not ended and effects due now."""
+        with self.runtime.database.read() as session:
+            events = session.scalars(select(Event.topic).where(Event.outcome.is_(None)))
+            effects = session.scalars(select(Effect.kind).where(due_effects()))
+            return [*events, *effects]
 
     def settle(self, seconds: float = 20) -> None:
         """Work until nothing moves any more."""

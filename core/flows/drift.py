@@ -1,0 +1,228 @@
+"""Drift: where Shopify, the verdict, OMS and what we know of them differ, or where something does not move (F6).
+
+`find_differences` decides from facts alone; the rest gathers the facts and keeps the findings. An order that is still
+on its way (an effect is open or parked, or it changed a moment ago) is not judged: what is being done is no drift.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
+
+from core.db import db_now
+from core.domain.exchange import SETTLED, WAITING, State
+from core.domain.orders import Fulfillment, HoldTags, OmsNeed, OmsRecord, OrderSnapshot, find_oms_needs, is_held
+from core.flows.orders import load_oms_record, load_order
+from core.models import Effect, Exchange, ExchangeLink, Finding, Order
+from core.settings import Settings
+
+SETTLED_DAYS = 7  # how long a settled exchange is still looked at
+STUCK = timedelta(hours=1)
+UNLINKED = timedelta(days=1)
+_DAY_SECONDS = 86_400
+_OPEN = ("pending", "sending", "parked")
+
+
+class Kind(StrEnum):
+    """What can be found: docs/watch.md says what each means and what heals it."""
+
+    MISSED_CHANGE = "missed_change"
+    ORDER_GONE = "order_gone"
+    HELD_AGAIN = "held_again"
+    OMS_UNHELD = "oms_unheld"
+    OMS_HELD = "oms_held"
+    OMS_NOT_CANCELLED = "oms_not_cancelled"
+    OMS_MISSING = "oms_missing"
+    ACT_LOST = "act_lost"
+    UNLINKED_ORDER = "unlinked_order"
+    UNLINKED_VERDICT = "unlinked_verdict"
+    EFFECT_PARKED = "effect_parked"
+
+
+ORDER_KINDS = frozenset(Kind) - {Kind.UNLINKED_VERDICT, Kind.EFFECT_PARKED}
+_NEEDS = {
+    OmsNeed.HOLD: (Kind.OMS_UNHELD, "held in Shopify, but OMS may send it out"),
+    OmsNeed.UNHOLD: (Kind.OMS_HELD, "free in Shopify, but OMS holds it"),
+    OmsNeed.CANCEL: (Kind.OMS_NOT_CANCELLED, "cancelled in Shopify in whole or part, but not in OMS"),
+    OmsNeed.CREATE: (Kind.OMS_MISSING, "OMS does not know the order"),
+}
+
+
+@dataclass(frozen=True)
+class OrderSight:
+    """An order's marks as Shopify shows them now."""
+
+    tags: tuple[str, ...]
+    cancelled_at: datetime | None
+    fulfillment: Fulfillment
+    updated_at: datetime
+
+    def differs_from(self, known: Order | OrderSnapshot) -> bool:
+        """True when the marks themselves differ; the stamp alone means nothing."""
+        ours = ({tag.casefold() for tag in known.tags}, known.cancelled_at is None, known.fulfillment)
+        return ours != ({tag.casefold() for tag in self.tags}, self.cancelled_at is None, self.fulfillment)
+
+
+@dataclass(frozen=True)
+class OmsSight:
+    """An order as OMS shows it now. `on_hold` None: OMS does not tell. Keys are line ids."""
+
+    known: bool
+    on_hold: bool | None = None
+    cancelled: Mapping[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class Known:
+    """What we know of one exchange and its order."""
+
+    state: State
+    waited: timedelta  # in this state
+    order: OrderSnapshot
+    hold_decided: bool
+    linked: bool
+    acts: bool  # it is for us to act on Shopify
+    record: OmsRecord | None
+    told: bool  # OMS is to know such an order
+    busy_in_shopify: bool  # an effect is open or parked
+    busy_in_oms: bool
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One thing found. `repairable`: reading the order again may put it right."""
+
+    kind: Kind
+    detail: str
+    repairable: bool = False
+
+
+def find_differences(
+    known: Known, shopify: OrderSight | None, oms: OmsSight | None, rules: HoldTags
+) -> list[Difference]:
+    """Everything that differs. `shopify` None: it no longer shows the order; `oms` None: nobody asked OMS."""
+    if shopify is None:
+        return [Difference(Kind.ORDER_GONE, "Shopify no longer shows the order: deleted, or beyond the app's reach")]
+    if known.busy_in_shopify:
+        return []
+    held = is_held(shopify.tags, rules)
+    found = [*_find_in_exchange(known, held=held)]
+    if known.told and not known.busy_in_oms:
+        found += _find_in_oms(known, shopify, oms, held=held or known.hold_decided)
+    if not found and shopify.updated_at >= known.order.updated_at and shopify.differs_from(known.order):
+        found.append(Difference(Kind.MISSED_CHANGE, "the order changed in Shopify and no webhook told us", True))
+    return found
+
+
+def _find_in_exchange(known: Known, *, held: bool) -> Iterable[Difference]:
+    if known.state in (State.RELEASED, State.PARTLY_CANCELLED) and held:
+        yield Difference(Kind.HELD_AGAIN, "the order was freed, and its hold tag is back", True)
+    under_way = known.state in (State.RELEASING, State.CANCELLING)
+    if under_way and known.acts and known.waited > STUCK:
+        yield Difference(Kind.ACT_LOST, f"{known.state} for more than an hour, and nothing is on its way: decide again")
+    waiting = known.state in WAITING or known.state is State.REVIEW
+    if waiting and held and not known.linked and known.waited > UNLINKED:
+        yield Difference(Kind.UNLINKED_ORDER, "on hold for more than a day, and no return is linked to it: link one")
+
+
+def _find_in_oms(known: Known, shopify: OrderSight, oms: OmsSight | None, *, held: bool) -> Iterable[Difference]:
+    """Compared with what OMS shows when it was asked, else with what it has acknowledged.
+
+    What our own record shows too is put right by reading the order again; what somebody changed in OMS is not ours.
+    """
+    order = replace(known.order, tags=shopify.tags, cancelled_at=shopify.cancelled_at)
+    ours = find_oms_needs(order, held=held, record=known.record)
+    shown = _merge(known.record, oms)
+    for need in find_oms_needs(order, held=held, record=shown):
+        kind, detail = _NEEDS[need]
+        by_hand = "" if need in ours else "; it was changed in OMS by somebody else"
+        yield Difference(kind, detail + by_hand, repairable=need in ours)
+
+
+def _merge(record: OmsRecord | None, oms: OmsSight | None) -> OmsRecord | None:
+    if record is None or oms is None:
+        return record
+    if not oms.known:
+        return None
+    shown = oms.cancelled or {}
+    return OmsRecord(
+        on_hold=record.on_hold if oms.on_hold is None else oms.on_hold,
+        ordered=record.ordered,
+        cancelled=record.cancelled if oms.cancelled is None else {line: shown.get(line, 0) for line in record.ordered},
+    )
+
+
+def find_watched(session: Session, shop_id: int, after: int, limit: int) -> list[Exchange]:
+    """The exchanges to look at, by id: those not settled, and those settled not long ago."""
+    recent = Exchange.since > db_now(-SETTLED_DAYS * _DAY_SECONDS)
+    query = (
+        select(Exchange)
+        .where(Exchange.shop_id == shop_id, Exchange.id > after, or_(Exchange.state.not_in(SETTLED), recent))
+        .order_by(Exchange.id)
+        .limit(limit)
+    )
+    return list(session.scalars(query))
+
+
+def read_known(session: Session, exchange: Exchange, settings: Settings, now: datetime) -> Known | None:
+    """What we know of an exchange; None when its order is gone from our tables."""
+    shop_id, order_id = exchange.shop_id, exchange.order_id
+    order = load_order(session, shop_id, order_id)
+    if order is None:
+        return None
+    record = load_oms_record(session, shop_id, order_id)
+    linked = select(ExchangeLink.id).where(ExchangeLink.exchange_id == exchange.id).limit(1)
+    return Known(
+        state=State(exchange.state),
+        waited=now - exchange.since,
+        order=order,
+        hold_decided=exchange.hold_decided,
+        linked=session.scalars(linked).first() is not None,
+        acts=settings.qc.actor == "app" or exchange.decided_by is not None,
+        record=record,
+        told=settings.oms.sync != "none" and (record is not None or settings.oms.create_orders),
+        busy_in_shopify=_is_busy(session, shop_id, f"shopify:{order_id}"),
+        busy_in_oms=_is_busy(session, shop_id, f"oms:order:{order_id}"),
+    )
+
+
+def _is_busy(session: Session, shop_id: int, lane: str) -> bool:
+    query = select(Effect.id).where(Effect.shop_id == shop_id, Effect.lane == lane, Effect.state.in_(_OPEN))
+    return session.scalars(query.limit(1)).first() is not None
+
+
+def is_settling(session: Session, known: Known, shopify: OrderSight | None, now: datetime, grace: timedelta) -> bool:
+    """True while a change is so young that its webhook or its consequences may still be on their way."""
+    ended = select(func.max(Effect.ended_at)).where(Effect.about == str(known.order.id))
+    stamps = [known.order.updated_at, shopify.updated_at if shopify else None, session.scalars(ended).one()]
+    return known.waited < grace or any(stamp is not None and now - stamp < grace for stamp in stamps)
+
+
+def keep_findings(
+    session: Session, shop_id: int, about: str, kinds: Collection[str], differences: Collection[Difference]
+) -> list[Finding]:
+    """Write down what was found about something; what is no longer found, of these kinds, is cleared.
+
+    Returns the findings that stand.
+    """
+    standing = select(Finding).where(Finding.shop_id == shop_id, Finding.about == about, Finding.cleared_at.is_(None))
+    open_now = {row.kind: row for row in session.scalars(standing.where(Finding.kind.in_(kinds)))}
+    kept = {one.kind.value: _keep(session, shop_id, about, open_now.get(one.kind), one) for one in differences}
+    for kind, row in open_now.items():
+        if kind not in kept:
+            row.cleared_at = db_now()
+    session.flush()
+    return list(kept.values())
+
+
+def _keep(session: Session, shop_id: int, about: str, row: Finding | None, found: Difference) -> Finding:
+    if row is None:
+        row = Finding(shop_id=shop_id, kind=found.kind.value, about=about, since=db_now(), repairs=0)
+        session.add(row)
+    row.last_seen, row.detail, row.repairable = db_now(), found.detail, found.repairable
+    return row
