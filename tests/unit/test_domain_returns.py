@@ -1,0 +1,86 @@
+"""Laws of returns: judging is total and blind to order, units keep their codes, statuses never go back."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.domain.returns import (
+    CountsAs,
+    Judgement,
+    ReturnUnit,
+    UnitVerdict,
+    Verdict,
+    explode_items,
+    judge,
+    match_verdicts,
+)
+from core.domain.statuses import ARRIVED, ENDED, Status, may_follow
+
+CODES = st.sampled_from(["I1", "I2", "I3", "I4"])
+SKUS = st.sampled_from(["A", "B"])
+REASONS = st.none() | st.sampled_from(["STAIN", "IRON", "ASK"])
+TABLE = {"IRON": CountsAs.PASS, "ASK": CountsAs.REVIEW}
+UNITS = st.lists(st.builds(ReturnUnit, CODES, SKUS, st.none()), max_size=4, unique_by=lambda unit: unit.item_code)
+VERDICTS = st.lists(
+    st.builds(UnitVerdict, st.sampled_from(["I1", "I2", "X1", "X2", "X3"]), SKUS, st.sampled_from(Verdict), REASONS),
+    max_size=5,
+    unique_by=lambda verdict: verdict.item_code,
+)
+
+
+def by_code(verdicts: list[UnitVerdict]) -> dict[str, UnitVerdict]:
+    return {verdict.item_code: verdict for verdict in verdicts}
+
+
+@given(UNITS, VERDICTS, st.randoms(use_true_random=False))
+def test_judging_is_total_and_blind_to_order(
+    units: list[ReturnUnit], verdicts: list[UnitVerdict], random: object
+) -> None:
+    judged = judge(units, by_code(verdicts), TABLE)
+    assert isinstance(judged, Judgement)
+    other_units, other_verdicts = list(units), list(verdicts)
+    random.shuffle(other_units)  # type: ignore[attr-defined]
+    random.shuffle(other_verdicts)  # type: ignore[attr-defined]
+    assert judge(other_units, by_code(other_verdicts), TABLE) is judged
+
+
+@given(UNITS, VERDICTS)
+def test_each_verdict_serves_one_unit_of_its_kind(units: list[ReturnUnit], verdicts: list[UnitVerdict]) -> None:
+    matched = match_verdicts(units, by_code(verdicts))
+    assert set(matched) <= {unit.item_code for unit in units}
+    assert len({verdict.item_code for verdict in matched.values()}) == len(matched)
+
+
+@given(UNITS, VERDICTS)
+def test_a_release_needs_every_unit_to_pass(units: list[ReturnUnit], verdicts: list[UnitVerdict]) -> None:
+    if judge(units, by_code(verdicts)) is Judgement.ALL_PASS:
+        assert units
+        passed = [verdict for verdict in verdicts if verdict.verdict is Verdict.PASS]
+        assert len(passed) >= len(units)
+
+
+@given(st.lists(st.tuples(st.text(min_size=1, max_size=3), SKUS, st.integers(1, 5)), max_size=5))
+def test_exploding_is_stable(items: list[tuple[str, str, int]]) -> None:
+    units = explode_items(items, "why")
+    assert units == explode_items(iter(items), "why")
+    assert len(units) == sum(quantity for _, _, quantity in items)
+
+
+@given(st.sampled_from(Status), st.lists(st.sampled_from(Status), max_size=30))
+def test_a_status_never_comes_back(first: Status, news: list[Status]) -> None:
+    current, left = first, set()
+    for new in news:
+        if may_follow(new, current):
+            assert current not in ENDED | ARRIVED
+            assert new != current
+            left.add(current)
+            current = new
+    assert may_follow(current, None)
+    assert not may_follow(current, current)
+
+
+@given(st.sampled_from(Status), st.sampled_from(Status))
+def test_of_two_statuses_only_tries_may_take_turns(one: Status, other: Status) -> None:
+    if may_follow(one, other) and may_follow(other, one):
+        assert not {one, other} & (ENDED | ARRIVED)
