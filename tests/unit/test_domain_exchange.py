@@ -21,16 +21,6 @@ def test_what_is_settled_for_good_stays(state: State) -> None:
     assert all(isinstance(decide(state, signal), Stay) for signal in Signal)
 
 
-def test_no_move_leads_to_itself_or_round_in_a_circle_on_one_signal() -> None:
-    for signal in Signal:
-        for state in State:
-            seen, current = {state}, state
-            while isinstance(step := decide(current, signal), Move):
-                assert step.to not in seen, (state, signal)
-                seen.add(step.to)
-                current = step.to
-
-
 def test_no_way_leads_back_from_acting_to_waiting() -> None:
     waiting = {State.AWAITING_RETURN, State.AWAITING_GOODS, State.AWAITING_VERDICT}
     for state in set(State) - waiting:

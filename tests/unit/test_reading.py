@@ -35,7 +35,7 @@ def test_anything_is_an_object_or_bad_input(body: bytes) -> None:
 
 
 def test_the_depth_that_is_still_read() -> None:
-    for depth, good in ((MAX_DEPTH, True), (MAX_DEPTH + 1, True), (MAX_DEPTH + 2, False)):
+    for depth, good in ((MAX_DEPTH, True), (MAX_DEPTH + 1, False)):
         body = b'{"a":' * depth + b"1" + b"}" * depth
         if good:
             read_object(body)
@@ -72,6 +72,6 @@ def test_what_is_no_time(given_: object) -> None:
     assert type(raised.value) is ValueError
 
 
-@given(st.datetimes(datetime(1980, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)))
+@given(st.datetimes(datetime(1980, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001
 def test_a_rendered_time_reads_back_to_the_millisecond(moment: datetime) -> None:
     assert abs(parse_time(render_time(moment)) - moment) < timedelta(milliseconds=1)

@@ -42,7 +42,7 @@ FAULTY: list[tuple[dict[str, Any], str]] = [
     ({"oms": {"base_url": "https://[x"}}, "oms.base_url"),
     ({"oms": {"base_url": "https://u:p@oms.example"}}, "oms.base_url"),
     ({"oms": {"auth_password": "a\r\nb"}}, "oms.auth_password"),
-    ({"partners": [PARTNER, PARTNER]}, "partners"),
+    ({"partners": [PARTNER, PARTNER]}, "body: partners"),
     ({"partners": [{**PARTNER, "headers": {"a:b": "x"}}]}, "partners[0].headers"),
     ({"partners": [{**PARTNER, "name": "rp\n"}]}, "partners[0].name"),
     ({"partners": [{**PARTNER, "headers": {"x-t\n": "x"}}]}, "partners[0].headers"),
