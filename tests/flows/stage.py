@@ -15,6 +15,7 @@ from core.flows.decisions import decide_exchange, link_exchange
 from core.flows.scene import Scene
 from core.migrations import upgrade
 from core.models import Effect, Event, Exchange
+from core.relay.inbox import waiting_events
 from core.relay.jobs import work
 from core.relay.outbox import due_effects
 from core.runtime import Runtime
@@ -142,6 +143,13 @@ class Stage:
         """Events not ended and effects due now."""
         with self.runtime.database.read() as session:
             events = session.scalars(select(Event.topic).where(Event.outcome.is_(None)))
+            effects = session.scalars(select(Effect.kind).where(due_effects()))
+            return [*events, *effects]
+
+    def describe_waiting_now(self) -> list[str]:
+        """Events and effects that could be claimed now; what was put off is left out."""
+        with self.runtime.database.read() as session:
+            events = session.scalars(select(Event.topic).where(waiting_events()))
             effects = session.scalars(select(Effect.kind).where(due_effects()))
             return [*events, *effects]
 

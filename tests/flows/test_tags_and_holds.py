@@ -1,0 +1,132 @@
+"""Hold tags in every setting, and fulfillment holds that follow them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.flows.stage import HOLD, REPLACEMENT, Stage
+
+LINES = [{"sku": "NEW-A", "quantity": 1}]
+
+
+def finish(stage: Stage, said: str = "PASS") -> None:
+    """The return comes and is judged."""
+    stage.push_return({"A": "S"})
+    stage.judge({"A": said})
+    stage.settle()
+
+
+def test_an_order_without_the_hold_tag_is_given_it_and_oms_creates_it_on_hold(stage: Stage) -> None:
+    order = stage.new_order(LINES, tags=[REPLACEMENT])
+    stage.settle()
+    assert HOLD in stage.shopify_order(order)["tags"]
+    assert stage.oms_order(order)["on_hold"]
+    assert stage.oms_calls(order) == []
+    finish(stage)
+    assert stage.state(order)[0] == "released"
+    assert stage.oms_calls(order) == ["unhold"]
+
+
+def test_without_apply_hold_tag_it_goes_to_review(stage: Stage) -> None:
+    stage.configure({"exchange": {"apply_hold_tag": False}})
+    order = stage.new_order(LINES, tags=[REPLACEMENT])
+    stage.settle()
+    assert stage.state(order) == ("review", "never_held")
+    assert stage.shopify_order(order)["tags"] == [REPLACEMENT]
+
+
+def test_an_order_older_than_the_shops_first_live_day_is_not_held_by_us(stage: Stage) -> None:
+    order = stage.new_order(LINES, tags=[REPLACEMENT], created_at="2026-11-01T10:00:00+05:30")
+    stage.settle()
+    assert stage.state(order) == ("review", "never_held")
+    assert HOLD not in stage.shopify_order(order)["tags"]
+
+
+def test_tags_are_compared_ignoring_case(stage: Stage) -> None:
+    order = stage.new_order(LINES, tags=["Increff_Exchange", "INCREFF_HOLD", "vip"])
+    stage.settle()
+    assert stage.oms_order(order)["on_hold"]
+    finish(stage)
+    assert stage.state(order)[0] == "released"
+    assert sorted(tag.lower() for tag in stage.shopify_order(order)["tags"]) == ["increff_exchange", "vip"]
+
+
+def test_a_release_tag_is_added_and_lifts_the_hold(stage: Stage) -> None:
+    stage.configure({"exchange": {"release_tag": "qc_ok", "rejected_tag": "qc_bad"}})
+    order = stage.new_order(LINES)
+    finish(stage)
+    assert sorted(stage.shopify_order(order)["tags"]) == sorted([REPLACEMENT, "qc_ok"])
+    assert stage.oms_order(order)["on_hold"] is False
+
+
+def test_a_rejected_tag_marks_the_cancelled_order(stage: Stage) -> None:
+    stage.configure({"exchange": {"rejected_tag": "qc_bad"}})
+    order = stage.new_order(LINES)
+    finish(stage, "FAIL")
+    assert stage.state(order)[0] == "cancelled"
+    assert "qc_bad" in stage.shopify_order(order)["tags"]
+
+
+def test_an_order_others_still_hold_stays_held_for_oms(stage: Stage) -> None:
+    stage.configure({"exchange": {"other_hold_tags": ["fraud_check"]}})
+    order = stage.new_order(LINES, tags=[REPLACEMENT, HOLD, "fraud_check"])
+    finish(stage)
+    tags = stage.shopify_order(order)["tags"]
+    assert HOLD not in tags
+    assert "fraud_check" in tags
+    assert stage.oms_order(order)["on_hold"]
+    stage.sandbox.shopify.edit_tags(stage.shop, order["id"], [], ["fraud_check"])
+    stage.settle()
+    assert stage.oms_order(order)["on_hold"] is False
+    assert stage.state(order)[0] == "released"
+
+
+def holds(stage: Stage, order: dict[str, Any]) -> list[str]:
+    """Handles of the fulfillment holds on an order."""
+    return sorted(one["handle"] or "-" for one in stage.shopify_order(order)["holds"])
+
+
+def test_fulfillment_holds_bind_and_only_ours_are_freed(stage: Stage) -> None:
+    stage.configure({"exchange": {"fulfillment_hold": True}})
+    order = stage.new_order(LINES)
+    stage.settle()
+    assert holds(stage, order) == ["returnbridge"]
+    stage.sandbox.shopify.hold_order(stage.shop, order["id"], "staff-hold")
+    stage.settle()
+    finish(stage)
+    assert stage.state(order)[0] == "released"
+    assert holds(stage, order) == ["staff-hold"]
+
+
+def test_a_cancel_that_our_own_hold_blocks_still_happens(stage: Stage) -> None:
+    stage.configure({"exchange": {"fulfillment_hold": True}})
+    stage.sandbox.shopify.refuse_when_held = {"edit", "cancel"}
+    order = stage.new_order(LINES)
+    stage.settle()
+    assert holds(stage, order) == ["returnbridge"]
+    finish(stage, "FAIL")
+    assert stage.state(order)[0] == "cancelled"
+    assert stage.shopify_order(order)["cancel_requests"] >= 1
+
+
+def test_a_cut_that_our_own_hold_blocks_still_happens(stage: Stage) -> None:
+    stage.configure({"exchange": {"fulfillment_hold": True}})
+    lines = [{"sku": f"NEW-{unit}", "quantity": 1, "properties": {"return_item_code": unit}} for unit in "AB"]
+    order = stage.new_order(lines)
+    stage.push_return({"A": "S", "B": "S"})
+    stage.settle()
+    assert holds(stage, order) == ["returnbridge"]
+    stage.judge({"A": "PASS", "B": "FAIL"})
+    stage.settle()
+    assert stage.state(order)[0] == "partly_cancelled"
+    assert holds(stage, order) == []
+
+
+def test_a_hold_lifted_by_hand_frees_our_fulfillment_hold_too(stage: Stage) -> None:
+    stage.configure({"exchange": {"fulfillment_hold": True}})
+    order = stage.new_order(LINES)
+    stage.settle()
+    stage.sandbox.shopify.edit_tags(stage.shop, order["id"], [], [HOLD])
+    stage.settle()
+    assert stage.state(order)[0] == "overridden"
+    assert holds(stage, order) == []
