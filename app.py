@@ -14,6 +14,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 import oms_bridge.deliveries
 import oms_bridge.handlers
+import oms_bridge.reconcile
 import oms_bridge.return_deliveries
 import oms_bridge.webhooks
 import rms_bridge.deliveries
@@ -23,8 +24,9 @@ import rms_bridge.openapi
 import rms_bridge.webhooks
 import shopify_app.deliveries
 import shopify_app.handlers
+import shopify_app.reconcile
 import shopify_app.webhooks
-from core.commands import data, processes, shops
+from core.commands import data, processes, shops, watch
 from core.config import Config, ConfigurationFaults, load_config
 from core.crypto import Keyring
 from core.db import Database
@@ -34,6 +36,7 @@ from core.health import find_troubles, find_warnings
 from core.http import HttpDoor
 from core.logs import configure_logs, log_incident
 from core.runtime import Doorbell, Runtime, set_current
+from core.watch import register_duties
 from oms_bridge.parse import SellerCancellation
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
@@ -62,7 +65,8 @@ def create_app(settings: Config | None = None) -> Flask:
     app.register_blueprint(rms_bridge.openapi.make_blueprint(runtime, bodies))
     _register_health(app, runtime)
     _register_errors(app)
-    commands = (data.make_commands(runtime), shops.make_commands(runtime))
+    walk = shopify_app.reconcile.make_reconciler(runtime).walk
+    commands = (data.make_commands(runtime), shops.make_commands(runtime), watch.make_commands(runtime, walk))
     for command in (*chain(*commands), *processes.make_commands(runtime, "app:create_asgi_app")):
         app.cli.add_command(command)
     return app
@@ -97,6 +101,8 @@ def create_runtime(config: Config) -> Runtime:
     oms_bridge.deliveries.register_order_deliverers(runtime)
     oms_bridge.return_deliveries.register_return_deliverers(runtime)
     rms_bridge.deliveries.register_deliverers(runtime)
+    reconciler = shopify_app.reconcile.register_reconciliation(runtime)
+    register_duties(runtime, reconciler.look, oms_bridge.reconcile.make_look(runtime), reconciler.ask_again)
     set_current(runtime)
     return runtime
 

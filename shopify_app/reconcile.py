@@ -31,7 +31,8 @@ from core.relay.inbox import NORMAL, record_event
 from core.runtime import Runtime
 from core.settings import Settings
 from shopify_app import queries
-from shopify_app.client import AdminClient, make_gid, read_gid
+from shopify_app.client import AdminClient
+from shopify_app.gids import make_gid, read_gid
 from shopify_app.handlers import PATIENCE
 from shopify_app.parse import parse_display_status
 from shopify_app.reads import read_order
@@ -139,10 +140,23 @@ class Reconciler:
         settings = load_settings(session, shop_id)
         news = find_news(session, shop_id, settings, page.orders)
         recorded = [
-            ask_again(self.runtime, session, shop_id, order_id, page.orders[order_id].updated_at.isoformat())
+            self.ask_again(session, shop_id, order_id, page.orders[order_id].updated_at.isoformat())
             for order_id in news
         ]
         return sum(recorded)
+
+    def ask_again(self, session: Session, shop_id: int, order_id: int, why: str) -> bool:
+        """Have an order read again; `why` is part of the delivery's id. False when that was asked for before."""
+        return record_event(
+            session,
+            self.runtime.keyring,
+            shop_id=shop_id,
+            source=SOURCE,
+            topic=TOPIC,
+            delivery_id=f"{order_id}@{why}",
+            body=json.dumps({"order": order_id}).encode(),
+            priority=NORMAL,
+        )
 
     def look(self, shop_id: int, order_ids: Sequence[int]) -> dict[int, OrderSight]:
         """These orders as Shopify shows them now; one it does not show is left out."""
@@ -202,25 +216,15 @@ def _is_news(known: Order | None, sight: OrderSight, settings: Settings) -> bool
     return sight.updated_at > known.updated_at or (sight.updated_at == known.updated_at and sight.differs_from(known))
 
 
-def ask_again(runtime: Runtime, session: Session, shop_id: int, order_id: int, why: str) -> bool:
-    """Have an order read again; `why` is part of the delivery's id. False when that was asked for before."""
-    return record_event(
-        session,
-        runtime.keyring,
-        shop_id=shop_id,
-        source=SOURCE,
-        topic=TOPIC,
-        delivery_id=f"{order_id}@{why}",
-        body=json.dumps({"order": order_id}).encode(),
-        priority=NORMAL,
-    )
+def make_reconciler(runtime: Runtime) -> Reconciler:
+    """A reconciler over a runtime."""
+    return Reconciler(runtime, AdminClient(runtime))
 
 
 def register_reconciliation(runtime: Runtime) -> Reconciler:
     """Enter the handler and the duty."""
-    client = AdminClient(runtime)
-    reconciler = Reconciler(runtime, client)
-    runtime.registry.handlers[SOURCE, TOPIC] = RereadHandler(runtime, client)
+    reconciler = make_reconciler(runtime)
+    runtime.registry.handlers[SOURCE, TOPIC] = RereadHandler(runtime, reconciler.client)
     duty = Duty("reconcile", EVERY_SECONDS, reconciler.take_turn, modes=("live", "observe"))
     runtime.registry.duties.append(duty)
     return reconciler

@@ -6,25 +6,27 @@ on its way (an effect is open or parked, or it changed a moment ago) is not judg
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import Row, or_, select
 from sqlalchemy.orm import Session
 
 from core.db import db_now
 from core.domain.exchange import SETTLED, WAITING, State
 from core.domain.orders import Fulfillment, HoldTags, OmsNeed, OmsRecord, OrderSnapshot, find_oms_needs, is_held
 from core.flows.orders import load_oms_record, load_order
-from core.models import Effect, Exchange, ExchangeLink, Finding, Order
+from core.flows.returns import load_latest_verdicts, load_units
+from core.models import Effect, Exchange, ExchangeLink, Finding, Order, ReturnOrder
 from core.settings import Settings
 
 SETTLED_DAYS = 7  # how long a settled exchange is still looked at
 STUCK = timedelta(hours=1)
 UNLINKED = timedelta(days=1)
 _DAY_SECONDS = 86_400
+_MOST = 1000  # of one kind that are written down
 _OPEN = ("pending", "sending", "parked")
 
 
@@ -91,6 +93,12 @@ class Known:
     told: bool  # OMS is to know such an order
     busy_in_shopify: bool  # an effect is open or parked
     busy_in_oms: bool
+    acted_at: datetime | None  # when the last effect ended
+
+    def is_settling(self, shopify: OrderSight | None, now: datetime, grace: timedelta) -> bool:
+        """True while a change is so young that its webhook or its consequences may still be on their way."""
+        stamps = (self.order.updated_at, shopify.updated_at if shopify else None, self.acted_at)
+        return self.waited < grace or any(stamp is not None and now - stamp < grace for stamp in stamps)
 
 
 @dataclass(frozen=True)
@@ -149,12 +157,8 @@ def _merge(record: OmsRecord | None, oms: OmsSight | None) -> OmsRecord | None:
         return record
     if not oms.known:
         return None
-    shown = oms.cancelled or {}
-    return OmsRecord(
-        on_hold=record.on_hold if oms.on_hold is None else oms.on_hold,
-        ordered=record.ordered,
-        cancelled=record.cancelled if oms.cancelled is None else {line: shown.get(line, 0) for line in record.ordered},
-    )
+    on_hold = record.on_hold if oms.on_hold is None else oms.on_hold
+    return replace(record, on_hold=on_hold, cancelled={**record.cancelled, **(oms.cancelled or {})})
 
 
 def find_watched(session: Session, shop_id: int, after: int, limit: int) -> list[Exchange]:
@@ -176,6 +180,7 @@ def read_known(session: Session, exchange: Exchange, settings: Settings, now: da
     if order is None:
         return None
     record = load_oms_record(session, shop_id, order_id)
+    effects = _list_effects(session, shop_id, order_id)
     linked = select(ExchangeLink.id).where(ExchangeLink.exchange_id == exchange.id).limit(1)
     return Known(
         state=State(exchange.state),
@@ -186,21 +191,16 @@ def read_known(session: Session, exchange: Exchange, settings: Settings, now: da
         acts=settings.qc.actor == "app" or exchange.decided_by is not None,
         record=record,
         told=settings.oms.sync != "none" and (record is not None or settings.oms.create_orders),
-        busy_in_shopify=_is_busy(session, shop_id, f"shopify:{order_id}"),
-        busy_in_oms=_is_busy(session, shop_id, f"oms:order:{order_id}"),
+        busy_in_shopify=any(row.state in _OPEN for row in effects if row.lane.startswith("shopify:")),
+        busy_in_oms=any(row.state in _OPEN for row in effects if row.lane.startswith("oms:")),
+        acted_at=max((row.ended_at for row in effects if row.ended_at), default=None),
     )
 
 
-def _is_busy(session: Session, shop_id: int, lane: str) -> bool:
-    query = select(Effect.id).where(Effect.shop_id == shop_id, Effect.lane == lane, Effect.state.in_(_OPEN))
-    return session.scalars(query.limit(1)).first() is not None
-
-
-def is_settling(session: Session, known: Known, shopify: OrderSight | None, now: datetime, grace: timedelta) -> bool:
-    """True while a change is so young that its webhook or its consequences may still be on their way."""
-    ended = select(func.max(Effect.ended_at)).where(Effect.about == str(known.order.id))
-    stamps = [known.order.updated_at, shopify.updated_at if shopify else None, session.scalars(ended).one()]
-    return known.waited < grace or any(stamp is not None and now - stamp < grace for stamp in stamps)
+def _list_effects(session: Session, shop_id: int, order_id: int) -> Sequence[Row[str, str, datetime | None]]:
+    lanes = (f"shopify:{order_id}", f"oms:order:{order_id}")
+    query = select(Effect.lane, Effect.state, Effect.ended_at).where(Effect.shop_id == shop_id, Effect.lane.in_(lanes))
+    return session.execute(query).all()
 
 
 def keep_findings(
@@ -210,8 +210,7 @@ def keep_findings(
 
     Returns the findings that stand.
     """
-    standing = select(Finding).where(Finding.shop_id == shop_id, Finding.about == about, Finding.cleared_at.is_(None))
-    open_now = {row.kind: row for row in session.scalars(standing.where(Finding.kind.in_(kinds)))}
+    open_now = {row.kind: row for row in _list_open(session, shop_id, kinds, about)}
     kept = {one.kind.value: _keep(session, shop_id, about, open_now.get(one.kind), one) for one in differences}
     for kind, row in open_now.items():
         if kind not in kept:
@@ -220,9 +219,71 @@ def keep_findings(
     return list(kept.values())
 
 
+def keep_all(session: Session, shop_id: int, kind: Kind, found: Mapping[str, Difference]) -> None:
+    """The same for one kind over a whole shop, by what each is about."""
+    open_now = {row.about: row for row in _list_open(session, shop_id, [kind])}
+    for about, one in found.items():
+        _keep(session, shop_id, about, open_now.get(about), one)
+    for about, row in open_now.items():
+        if about not in found:
+            row.cleared_at = db_now()
+    session.flush()
+
+
 def _keep(session: Session, shop_id: int, about: str, row: Finding | None, found: Difference) -> Finding:
     if row is None:
         row = Finding(shop_id=shop_id, kind=found.kind.value, about=about, since=db_now(), repairs=0)
         session.add(row)
     row.last_seen, row.detail, row.repairable = db_now(), found.detail, found.repairable
     return row
+
+
+def _list_open(session: Session, shop_id: int, kinds: Collection[str], about: str | None = None) -> list[Finding]:
+    query = select(Finding).where(Finding.shop_id == shop_id, Finding.kind.in_(kinds), Finding.cleared_at.is_(None))
+    return list(session.scalars(query if about is None else query.where(Finding.about == about)))
+
+
+def find_parked(session: Session, shop_id: int) -> dict[str, Difference]:
+    """Effects that wait for a person, by id."""
+    query = select(Effect).where(Effect.shop_id == shop_id, Effect.state == "parked").order_by(Effect.id.desc())
+    return {
+        str(one.id): Difference(Kind.EFFECT_PARKED, f"{one.kind} of {one.about}: {one.reason}")
+        for one in session.scalars(query.limit(_MOST))
+    }
+
+
+def find_unlinked_verdicts(session: Session, shop_id: int) -> dict[str, Difference]:
+    """Returns whose verdicts are complete, of a first order that an exchange without a return names, by code."""
+    waiting = _find_unlinked_originals(session, shop_id)
+    has_link = select(ExchangeLink.id).where(
+        ExchangeLink.shop_id == shop_id, ExchangeLink.return_code == ReturnOrder.code
+    )
+    query = select(ReturnOrder).where(
+        ReturnOrder.shop_id == shop_id, ReturnOrder.forward_code.in_(waiting), ~has_link.exists()
+    )
+    return {
+        one.code: Difference(
+            Kind.UNLINKED_VERDICT,
+            f"its verdicts are complete, and order {waiting[one.forward_code]} waits without a return: link them",
+        )
+        for one in session.scalars(query.order_by(ReturnOrder.id).limit(_MOST))
+        if _is_judged(session, one.id)
+    }
+
+
+def _find_unlinked_originals(session: Session, shop_id: int) -> dict[str, str]:
+    """First order as RMS may call it -> name of the replacement order that has no return yet."""
+    linked = select(ExchangeLink.id).where(ExchangeLink.exchange_id == Exchange.id)
+    query = (
+        select(Order.original_order, Order.name)
+        .join(Exchange, (Exchange.shop_id == Order.shop_id) & (Exchange.order_id == Order.order_id))
+        .where(Order.shop_id == shop_id, Order.original_order.isnot(None), Exchange.state.not_in(SETTLED))
+        .where(~linked.exists())
+    )
+    rows = session.execute(query).all()
+    return {code: row.name for row in rows for code in (row.original_order, row.original_order.removeprefix("#"))}
+
+
+def _is_judged(session: Session, return_id: int) -> bool:
+    codes = {unit.item_code for unit in load_units(session, return_id)}
+    return bool(codes) and codes <= load_latest_verdicts(session, return_id).keys()

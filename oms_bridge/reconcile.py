@@ -1,0 +1,41 @@
+"""Looking at an order in OMS, for the drift check: `GET /search/order` (increff.md §3.4)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from core.errors import Permanent
+from core.flows.drift import OmsSight
+from core.runtime import Runtime
+from oms_bridge.client import OmsClient
+
+_UNKNOWN_WORDS = ("404", "not found", "does not exist", "no order")
+
+
+def look_at_order(client: OmsClient, shop_id: int, code: str, location: str) -> OmsSight:
+    """The order as OMS shows it. Raises Fault; a refusal that does not say "no such order" proves nothing."""
+    params = {"orderCode": code, "locationCode": location}
+    try:
+        found = client.call(shop_id, "GET", "/search/order", params=params).read_json()
+    except Permanent as refusal:
+        if any(words in str(refusal).lower() for words in _UNKNOWN_WORDS):
+            return OmsSight(known=False)
+        raise
+    return parse_order(found)
+
+
+def parse_order(found: Any) -> OmsSight:
+    """The page shows no hold in the answer, so one that is missing there is not known. Raises Permanent."""
+    items = found.get("orderItems") or found.get("items") if isinstance(found, dict) else None
+    if not isinstance(items, list):
+        raise Permanent("OMS answered a search for an order without its lines")
+    held = found.get("onHold")
+    lines = [one for one in items if isinstance(one, dict) and str(one.get("orderItemCode", "")).isdecimal()]
+    cancelled = {int(one["orderItemCode"]): int(one.get("cancelledQuantity") or 0) for one in lines}
+    return OmsSight(known=True, on_hold=held if isinstance(held, bool) else None, cancelled=cancelled)
+
+
+def make_look(runtime: Runtime) -> Any:
+    """`look_at_order` over a runtime."""
+    client = OmsClient(runtime)
+    return lambda shop_id, code, location: look_at_order(client, shop_id, code, location)
