@@ -31,7 +31,7 @@ How Increff RMS, Increff OMS and the returns partners call Returnbridge.
 - An accepted call is answered 200 at once, mostly with an empty body, and worked on afterwards.
 - A refused call changes nothing and is answered with `code`, `message` and `description`.
 - Unknown fields are ignored, and `null` is the same as not given. NaN, infinity, NUL and half surrogate pairs are \
-refused wherever they stand, and so is nesting deeper than 64.
+refused wherever they stand, and so is nesting deeper than 64. A whole number is written without a fraction.
 - A body this document calls valid may still be refused with 400 by a rule the endpoint's description names.
 - Repeat a call after a 429, after any 5xx and after no answer; repeats do no harm. Never repeat a 400 unchanged.
 """

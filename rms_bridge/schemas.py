@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pydantic import BaseModel, TypeAdapter
@@ -17,6 +17,7 @@ REF = "#/components/schemas/"
 WHEN = "x-mandatory-when"  # our own keyword: the shop's settings under which a field is mandatory
 _TIME = TypeAdapter(Time).json_schema()
 _FETCHES = "`rms.awb_source` is `increff`"
+_NOT_BLANK = r"[^\s\u001c-\u001f\u0085]"  # what Python's strip leaves
 _CONDITIONS = (
     (AWB_FIELDS, "`rms.awb_source` is `partner`"),
     (FETCH_FIELDS, _FETCHES),
@@ -36,7 +37,7 @@ def make_schemas(models: Iterable[type[BaseModel]]) -> Json:
     return {**schemas, **{name: _tidy(one) for name, one in _generate(others).items()}, "Time": _TIME}
 
 
-def _generate(models: list[type[BaseModel]]) -> Json:
+def _generate(models: Sequence[type[BaseModel]]) -> Json:
     made = models_json_schema([(model, "validation") for model in models], ref_template=REF + "{model}")[1]
     return dict(made.get("$defs", {}))
 
@@ -64,7 +65,7 @@ def _make_nulls_welcome(schema: Json) -> Json:
 
 
 def _refuse_blank(field: Json) -> Json:
-    return {**field, "pattern": r"\S"} if field.get("type") == "string" and field.get("minLength") == 1 else field
+    return {**field, "pattern": _NOT_BLANK} if field.get("type") == "string" and field.get("minLength") == 1 else field
 
 
 def _allow_null(field: Json) -> Json:
