@@ -44,10 +44,10 @@ EFFECT_KEYS = {"id", "kind", "lane", "state", "attempts", "due_at", "reason"}
 EXCHANGE_KEYS = {"id", "order", "return_order_code", "state", "since", "reason"}
 
 
-def new_columns() -> dict[str, Any]:
+def new_columns(model: Any) -> dict[str, Any]:
     """Values for columns without a default, whichever this release has."""
-    known = {"in_order": False, "fulfillment_orders": []}
-    return {name: value for name, value in known.items() if name in Order.__table__.columns}
+    known = {"in_order": False, "fulfillment_orders": [], "code": "never_held"}
+    return {name: value for name, value in known.items() if name in model.__table__.columns}
 
 
 def fill(commands: CommandLine) -> tuple[str, int]:
@@ -67,10 +67,12 @@ def fill(commands: CommandLine) -> tuple[str, int]:
         row.attempts = 7
         stamps = {"created_at": db_now(), "updated_at": db_now()}
         lists: dict[str, Any] = {"tags": [], "lines": [], "return_codes": []}
-        named = {"order_id": 1, "name": "#1", "fulfillment": "none", "link_rule": "tag", **new_columns()}
+        named = {"order_id": 1, "name": "#1", "fulfillment": "none", "link_rule": "tag", **new_columns(Order)}
         session.add(Order(shop_id=shop.id, **named, **lists, **stamps))
         session.flush()
-        exchange = Exchange(shop_id=shop.id, order_id=1, state="review", since=db_now(), reason="why")
+        exchange = Exchange(
+            shop_id=shop.id, order_id=1, state="review", since=db_now(), reason="why", **new_columns(Exchange)
+        )
         session.add(exchange)
         session.flush()
         link = {"exchange_id": exchange.id, "return_code": "R1", "match": "tag", "linked_at": db_now()}

@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
 
 from core.clock import monotonic
 from core.db import db_now, read_clock
@@ -99,7 +98,6 @@ def interrupt(relay: RelayStage, effect: int | None) -> None:
     class Killed(BaseException):
         pass
 
-    relay.far.on_send = answer(Killed())  # type: ignore[arg-type]
     relay.far.on_send = lambda job: (_ for _ in ()).throw(Killed())
     with pytest.raises(Killed):
         deliver_one(relay.runtime, claim, monotonic())
@@ -297,14 +295,3 @@ def test_a_secret_in_a_request_is_sealed_at_rest(relay: RelayStage) -> None:
     stored = relay.effect(effect).request
     assert stored
     assert b"Secret" not in stored
-
-
-def test_attempts_that_look_keep_no_second_row_open(relay: RelayStage) -> None:
-    effect = relay.want(kind=OMS_CREATE_ORDER)
-    relay.far.on_send = answer(Ambiguous("no answer"))
-    relay.far.on_look = answer(Absent())
-    for _ in range(6):
-        deliver(relay.runtime)
-        relay.make_due(effect)
-    with relay.runtime.database.read() as session:
-        assert not list(session.scalars(select(Attempt).where(Attempt.result.is_(None))))

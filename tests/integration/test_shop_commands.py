@@ -40,7 +40,7 @@ def write(tmp_path: Path, document: Any) -> str:
 def may_enter(commands: CommandLine, made: dict[str, Any]) -> bool:
     database = Database(commands.environment["DATABASE_URL"])
     with database.read() as session:
-        shop = verify_credential(session, "rms", made["rms"]["authUsername"], made["rms"]["authPassword"])
+        shop = verify_credential(session, ("rms",), made["rms"]["authUsername"], made["rms"]["authPassword"])
     database.dispose()
     return shop is not None and shop.domain == made["shop"]
 
