@@ -22,7 +22,7 @@ from core.registry import Absent, Done, Job, NotNeeded
 from core.runtime import Runtime
 from core.settings import OmsSettings, Settings
 from oms_bridge.client import OmsClient
-from oms_bridge.render import render_cancel, render_hold, render_order
+from oms_bridge.render import merge_lines, render_cancel, render_hold, render_order
 
 READ_FORWARD_ORDER = "shopify.read_forward_order"
 
@@ -75,12 +75,13 @@ class CreateOrder(_OrderDeliverer):
         location = _map_location(order.location_id, request)
         head = {**request["head"], "locationCode": location}
         body = render_order(order, head, request["skus"])
-        created = {"location": location, "ordered": {str(line.id): line.quantity for line in order.lines}}
+        created = _make_facts(order, location, request["skus"])
         try:
             answer = self.client.call(job.shop_id, "POST", "/orders/outward", body)
         except Permanent as refusal:
-            if "exist" in str(refusal).lower() and isinstance(self._search(job, request, location), Done):
-                return Done(created, "OMS had the order: adopted")
+            found = self._search(job, request, location) if "exist" in str(refusal).lower() else Absent()
+            if isinstance(found, Done):
+                return Done({**created, **found.facts}, "OMS had the order: adopted")
             raise
         return Done(created, f"{answer.status}")
 
@@ -88,7 +89,10 @@ class CreateOrder(_OrderDeliverer):
         """`GET /search/order`; the location is mapped anew, for an interrupted send left none behind."""
         order: ForwardOrder = self.runtime.registry.readers[READ_FORWARD_ORDER](job.shop_id, int(job.about))
         location = _map_location(order.location_id, request)
-        return self._search(job, request, location)
+        found = self._search(job, request, location)
+        if isinstance(found, Absent):
+            return found
+        return Done({**_make_facts(order, location, request["skus"]), **found.facts}, "found in OMS")
 
     def _search(self, job: Job, request: Any, location: str) -> Done | Absent:
         code = request["head"]["orderCode"]
@@ -100,10 +104,7 @@ class CreateOrder(_OrderDeliverer):
             return Absent()
         found = answer.read_json()
         items = found.get("orderItems") or found.get("items") if isinstance(found, dict) else None
-        if not items:
-            return Absent()
-        ordered = {str(one["orderItemCode"]): int(one["orderedQuantity"]) for one in items}
-        return Done({"location": location, "ordered": ordered}, "found in OMS")
+        return Done(_read_found(found, items)) if items else Absent()
 
     def settle(self, session: Session, job: Job, request: Any, facts: Any) -> None:
         """Remember what OMS was told."""
@@ -113,13 +114,34 @@ class CreateOrder(_OrderDeliverer):
         created = OmsCreated(
             code=head["orderCode"],
             location_code=facts["location"],
-            on_hold=head["onHold"],
+            on_hold=facts.get("on_hold", head["onHold"]),
             ordered=facts["ordered"],
+            cancelled=facts.get("cancelled", {}),
+            members=facts["members"],
             skus=request["skus"],
             dispatch_by=parse_time(head["dispatchByTime"]),
             start_processing=parse_time(head["startProcessingTime"]),
         )
         note_oms_created(self.scene(session, job), order.id, created)
+
+
+def _read_found(found: dict[str, Any], items: list[dict[str, Any]]) -> dict[str, Any]:
+    """What OMS itself says of an order it has: that, and not what we would have sent, is what it acknowledged."""
+    known: dict[str, Any] = {
+        "ordered": {str(one["orderItemCode"]): int(one["orderedQuantity"]) for one in items},
+        "cancelled": {str(one["orderItemCode"]): int(one.get("cancelledQuantity") or 0) for one in items},
+    }
+    return {**known, "on_hold": found["onHold"]} if isinstance(found.get("onHold"), bool) else known
+
+
+def _make_facts(order: ForwardOrder, location: str, skus: dict[str, str]) -> dict[str, Any]:
+    """What OMS was told of an order's lines."""
+    groups = merge_lines(order, skus)
+    return {
+        "location": location,
+        "ordered": {str(group[0].id): sum(line.quantity for line in group) for group in groups},
+        "members": {str(group[0].id): [line.id for line in group] for group in groups if len(group) > 1},
+    }
 
 
 def _decide_head(order: OrderSnapshot, settings: Settings, *, held: bool) -> dict[str, Any]:

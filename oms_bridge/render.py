@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from core.clock import render_time
-from core.domain.orders import Address, ForwardOrder
+from core.domain.orders import Address, ForwardLine, ForwardOrder
 from core.domain.returns import ReturnUnit
 
 _MAX_TEXT = 255  # Increff takes no longer text anywhere ("Possible Nuances")
@@ -41,17 +41,28 @@ def render_address(address: Address) -> dict[str, str]:
     }
 
 
+def merge_lines(order: ForwardOrder, skus: Mapping[str, str]) -> list[list[ForwardLine]]:
+    """OMS takes a SKU once per order: lines of one SKU at one price become one, known by the first one's id.
+
+    Lines of one SKU at different prices stay apart; OMS will refuse them, and a person sees its words.
+    """
+    groups: dict[tuple[str, float, float], list[ForwardLine]] = {}
+    for line in order.lines:
+        groups.setdefault((skus[str(line.id)], line.unit_price, line.unit_discount), []).append(line)
+    return list(groups.values())
+
+
 def render_order(order: ForwardOrder, head: Mapping[str, Any], skus: Mapping[str, str]) -> dict[str, Any]:
     """`POST /orders/outward`. `head` is what was decided beforehand: code, location, hold, type and dispatch times."""
     items = [
         {
-            "channelSkuCode": skus[str(line.id)],
-            "orderItemCode": str(line.id),
-            "quantity": line.quantity,
-            "sellingPricePerUnit": line.unit_price,
-            "sellerDiscountPerUnit": line.unit_discount,
+            "channelSkuCode": skus[str(group[0].id)],
+            "orderItemCode": str(group[0].id),
+            "quantity": sum(line.quantity for line in group),
+            "sellingPricePerUnit": group[0].unit_price,
+            "sellerDiscountPerUnit": group[0].unit_discount,
         }
-        for line in order.lines
+        for group in merge_lines(order, skus)
     ]
     body = {
         **head,

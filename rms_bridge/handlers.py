@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from core.domain.returns import ReturnReport, VerdictReport
+from core.domain.returns import ReturnReport, ReturnType, VerdictReport
 from core.errors import BadInput, Permanent
-from core.flows.qc import reconsider_linked, record_verdicts
-from core.flows.returns import forward_to_partners, register_return
+from core.flows.qc import record_verdicts
+from core.flows.reports import take_return
+from core.flows.returns import forward_to_partners
 from core.flows.scene import Scene
 from core.flows.tenants import load_settings
 from core.reading import read_object
 from core.registry import Delivery, Outcome, ignored, parked
 from core.runtime import Runtime
+from core.settings import RmsSettings
 from rms_bridge.parse import parse_notification, parse_processing_update, parse_return_order, read_known_facts
 from rms_bridge.partners.handlers import register_tracking_handlers
 from rms_bridge.webhooks import SOURCE
@@ -50,12 +52,21 @@ class ReturnHandler:
         settings, report, content = facts
         if not isinstance(report, ReturnReport):
             return ignored("tracking of a forward shipment")
-        if not report.code:
-            forward_to_partners(session, delivery.shop_id, settings, report, delivery.id)
-            return parked("a return without a return order id: RMS must name it")
-        outcome = register_return(session, delivery.shop_id, settings, report, delivery.id, content)
-        reconsider_linked(Scene(session, delivery.shop_id, settings, delivery.id), report.code)
-        return outcome
+        scene = Scene(session, delivery.shop_id, settings, delivery.id)
+        named = name_rto(report, settings.rms)
+        if named is None:
+            forward_to_partners(scene, report, delivery.id)
+            return parked("a return without a return order id: RMS must name it, or rms.rto_without_return be create")
+        return take_return(scene, named, delivery.id, content)
+
+
+def name_rto(report: ReturnReport, rms: RmsSettings) -> ReturnReport | None:
+    """The report with a code; an RTO nobody named gets one from its AWB when the settings say so, else None."""
+    if report.code:
+        return report
+    if rms.rto_without_return == "create" and report.type is ReturnType.RETURN_TO_ORIGIN and report.awb:
+        return replace(report, code=f"RTO-{report.awb}")
+    return None
 
 
 def digest_content(body: dict[str, Any]) -> str:

@@ -93,14 +93,18 @@ def read_known_facts(body: dict[str, Any]) -> dict[str, Any]:
 def parse_notification(body: dict[str, Any], rms: RmsSettings) -> ReturnReport | ForwardTracking:
     """Read a tracking update (Increff: "Push Notifications").
 
-    It is about a return exactly when `returnOrderInfo` is given: names such as PICKED_UP and DELIVERED serve both ways.
+    It is about a return when `returnOrderInfo` is given, for names such as PICKED_UP and DELIVERED serve both ways; and
+    for an RTO, where the parcel keeps its forward AWB and nobody may have named the return (its code is "").
     """
     notification = _read(ReturnNotification, body, find_notification_faults(body))
-    if notification.return_order_info is None:
-        return ForwardTracking(
-            notification.forward_order_code, notification.notification_type, notification.notification_update_time
-        )
-    return _read_return_notification(notification, notification.return_order_info, rms)
+    if notification.return_order_info is not None:
+        return _read_return_notification(notification, notification.return_order_info, rms)
+    if is_rto(notification.notification_type):  # a forward parcel that turned round: a return nobody has named yet
+        turned = ReturnOrderInfo.model_validate({"returnAwb": notification.forward_awb})
+        return _read_return_notification(notification, turned, rms)
+    return ForwardTracking(
+        notification.forward_order_code, notification.notification_type, notification.notification_update_time
+    )
 
 
 def parse_processing_update(body: dict[str, Any]) -> VerdictReport:

@@ -83,10 +83,17 @@ class CancelOrder:
             return Done(order, "was cancelled already")
         if parse_display_status(order["displayFulfillmentStatus"]) is not Fulfillment.NONE:
             raise Permanent("the order has been fulfilled in part or whole: it is not cancelled")
-        data = self.client.mutate(job.shop_id, queries.CANCEL_ORDER, **_render_cancel(job, request))["orderCancel"]
+        data = self._cancel(job, request)
+        if data["orderCancelUserErrors"] and holds.free_holds(self.client, job.shop_id, int(job.about)):
+            data = self._cancel(job, request)  # a hold of ours may have stood in the way
         raise_user_errors(data["orderCancelUserErrors"], "cancel the order")
         result = data["jobResult"] or {}
         return Waiting(_FIRST_POLL_SECONDS, {"job": result.get("id")}, "Shopify is cancelling the order")
+
+    def _cancel(self, job: Job, request: Any) -> dict[str, Any]:
+        answer: dict[str, Any] = self.client.mutate(job.shop_id, queries.CANCEL_ORDER, **_render_cancel(job, request))
+        found: dict[str, Any] = answer["orderCancel"]
+        return found
 
     def look(self, job: Job, request: Any) -> Done | Waiting | Absent:
         """The order first, then the job that was to cancel it."""
@@ -98,6 +105,8 @@ class CancelOrder:
             return Absent()
         result = self.client.query(job.shop_id, queries.READ_CANCEL_JOB, id=job_id)["node"]
         if result and result["done"] and result["status"] == "FAILED":
+            if holds.free_holds(self.client, job.shop_id, int(job.about)):
+                return Absent()  # a hold of ours stood in the way
             raise_user_errors(result["errors"] or [{"message": "no reason given"}], "cancel the order")
         return Waiting(_LATER_POLL_SECONDS if job.progress.get("polled") else _FIRST_POLL_SECONDS, {"polled": True})
 

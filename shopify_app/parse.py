@@ -109,8 +109,13 @@ def _make_snapshot(*, attributes: list[_Named], rules: ExchangeSettings, **facts
         **{**facts, "tags": tuple(facts["tags"]), "lines": tuple(facts["lines"])},
         return_codes=codes,
         link_rule=rule,
-        original_order=named.get(ORIGINAL_ORDER) or None,
+        original_order=named.get(ORIGINAL_ORDER) or _find_original(facts["tags"]),
     )
+
+
+def _find_original(tags: Iterable[str]) -> str | None:
+    prefix = f"{ORIGINAL_ORDER}:"
+    return next((tag[len(prefix) :].strip() or None for tag in tags if tag.casefold().startswith(prefix)), None)
 
 
 _DISPLAY = {

@@ -122,11 +122,19 @@ def find_return_codes(
 
 @dataclass(frozen=True)
 class OmsRecord:
-    """What OMS has acknowledged about an order: the only thing our calls are compared with. Keys are line ids."""
+    """What OMS has acknowledged about an order: the only thing our calls are compared with.
+
+    Keys are the codes of OMS's lines: Shopify line ids; one of them for all lines merged because OMS takes a SKU once.
+    """
 
     on_hold: bool
     ordered: Mapping[int, int]  # quantities OMS was told at creation; a line gone by then was never told
     cancelled: Mapping[int, int]  # absolute cancelled quantities
+    members: Mapping[int, tuple[int, ...]]  # code -> the Shopify lines it stands for, where they are several
+
+    def list_members(self, code: int) -> tuple[int, ...]:
+        """The Shopify lines an OMS line stands for."""
+        return self.members.get(code, (code,))
 
 
 class OmsNeed(StrEnum):
@@ -143,11 +151,24 @@ def find_cancelled_quantities(order: OrderSnapshot, record: OmsRecord) -> dict[i
 
     Never below what OMS has acknowledged: a total cannot be taken back.
     """
-    left = {} if order.cancelled_at is not None else {line.id: line.current_quantity for line in order.lines}
+    left = _count_left(order, record)
     return {
-        line: max(ordered - left.get(line, 0), record.cancelled.get(line, 0), 0)
-        for line, ordered in record.ordered.items()
+        code: max(ordered - left[code], record.cancelled.get(code, 0), 0) for code, ordered in record.ordered.items()
     }
+
+
+def _count_left(order: OrderSnapshot, record: OmsRecord) -> dict[int, int]:
+    current = {} if order.cancelled_at is not None else {line.id: line.current_quantity for line in order.lines}
+    return {code: sum(current.get(line, 0) for line in record.list_members(code)) for code in record.ordered}
+
+
+def find_untellable(order: OrderSnapshot, record: OmsRecord) -> list[str]:
+    """Changes OMS has no call for, in words: lines added after it took the order, quantities raised."""
+    known = {line for code in record.ordered for line in record.list_members(code)}
+    added = [line.sku or str(line.id) for line in order.lines if line.id not in known and line.current_quantity > 0]
+    left = _count_left(order, record)
+    raised = [str(code) for code, ordered in record.ordered.items() if left[code] > ordered]
+    return [f"added: {sku}" for sku in added] + [f"raised: line {code}" for code in raised]
 
 
 def find_oms_needs(order: OrderSnapshot, *, held: bool, record: OmsRecord | None) -> list[OmsNeed]:

@@ -29,7 +29,7 @@ def cancel_by_seller(scene: Scene, code: str, totals: dict[str, int]) -> Outcome
     row = _find(scene.session, scene.shop_id, code)
     order = load_order(scene.session, scene.shop_id, row.order_id)
     assert order is not None  # OMS was told of it from its stored state
-    left = _find_left(row, totals)
+    left = _find_left(row, totals, order)
     _refuse_impossible(order, left)
     row.announced = {**row.announced, **totals}
     gone = order.cancelled or all(left.get(line.id, line.current_quantity) == 0 for line in order.lines)
@@ -45,14 +45,29 @@ def _find(session: Session, shop_id: int, code: str) -> OmsOrder:
     return row
 
 
-def _find_left(row: OmsOrder, totals: dict[str, int]) -> dict[int, int]:
+def _find_left(row: OmsOrder, totals: dict[str, int], order: OrderSnapshot) -> dict[int, int]:
     unknown = [line for line in totals if line not in row.ordered]
     if unknown:
         raise Permanent(f"order {row.code} has no line {', '.join(unknown)}")
     over = [line for line, total in totals.items() if total > row.ordered[line]]
     if over:
         raise Permanent(f"more pieces are cancelled than line {', '.join(over)} has")
-    return {int(line): row.ordered[line] - total for line, total in totals.items() if total > 0}
+    left: dict[int, int] = {}
+    for code, total in totals.items():
+        left |= _spread(total, row.members.get(code, [int(code)]), order)
+    return left
+
+
+def _spread(total: int, lines: list[int], order: OrderSnapshot) -> dict[int, int]:
+    """Take cancelled pieces from the lines that OMS knows as one, the first ones first."""
+    quantities = {line.id: line.quantity for line in order.lines}
+    left = {}
+    for line in lines:
+        taken = min(total, quantities.get(line, 0))
+        total -= taken
+        if taken:
+            left[line] = quantities[line] - taken
+    return left
 
 
 def _refuse_impossible(order: OrderSnapshot, left: dict[int, int]) -> None:

@@ -6,7 +6,6 @@ the order in which they came does not matter.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -29,9 +28,10 @@ from core.flows.acts import (
     want_release,
     withdraw_acts,
 )
+from core.flows.linking import link_by_original, link_returns, list_linked_codes
 from core.flows.returns import find_returns, load_latest_verdicts, load_units
 from core.flows.scene import Scene, write_history
-from core.models import Exchange, ExchangeLink, ReturnOrder, Shop
+from core.models import Exchange, ReturnOrder, Shop
 from core.relay.outbox import withdraw
 from core.settings import Settings
 
@@ -58,13 +58,6 @@ def find_exchange(session: Session, shop_id: int, order_id: int) -> Exchange | N
     return session.scalars(query).first()
 
 
-def find_linked_orders(session: Session, shop_id: int, return_code: str) -> list[int]:
-    """The replacement orders that name this return."""
-    query = select(Exchange.order_id).join(ExchangeLink, ExchangeLink.exchange_id == Exchange.id)
-    linked = query.where(ExchangeLink.shop_id == shop_id, ExchangeLink.return_code == return_code)
-    return list(session.scalars(linked))
-
-
 def note_replacement(scene: Scene, order: OrderSnapshot) -> Exchange:
     """Know an order as a replacement order: start its exchange, link the returns it names, hold it if it should be."""
     exchange = find_exchange(scene.session, scene.shop_id, order.id)
@@ -79,6 +72,7 @@ def note_replacement(scene: Scene, order: OrderSnapshot) -> Exchange:
         want_hold(scene, order.id)
         write_history(scene, exchange, "it came without the hold tag: we put it on", "hold_applied")
     link_returns(scene, exchange, order.return_codes, order.link_rule)
+    link_by_original(scene, exchange, order.original_order)
     return exchange
 
 
@@ -112,20 +106,8 @@ def _should_hold(scene: Scene, exchange: Exchange, order: OrderSnapshot) -> bool
         and order.fulfillment is Fulfillment.NONE
         and not (rules.release_tag and has_tag(order.tags, rules.release_tag))
         and live_since is not None
-        and order.created_at >= live_since
+        and order.created_at >= live_since.replace(microsecond=0)  # Shopify stamps whole seconds
     )
-
-
-def link_returns(scene: Scene, exchange: Exchange, codes: Iterable[str], match: str, actor: str | None = None) -> None:
-    """Link an exchange to the returns of these codes, known yet or not; links that stand are left alone."""
-    linked = set(scene.session.scalars(select(ExchangeLink.return_code).where(ExchangeLink.exchange_id == exchange.id)))
-    for code in codes:
-        if code not in linked:
-            link = ExchangeLink(shop_id=scene.shop_id, exchange_id=exchange.id, return_code=code, match=match)
-            link.linked_at = db_now()
-            scene.session.add(link)
-            write_history(scene, exchange, f"linked to return {code} by {match}", "linked", actor)
-    scene.session.flush()
 
 
 def is_order_held(session: Session, shop_id: int, order: OrderSnapshot, settings: Settings) -> bool:
@@ -153,8 +135,7 @@ def reconsider(scene: Scene, exchange: Exchange, order: OrderSnapshot) -> bool:
 
 def open_case(scene: Scene, exchange: Exchange, order: OrderSnapshot) -> Case:
     """Everything known about an exchange, and the plan it asks for."""
-    query = select(ExchangeLink.return_code).where(ExchangeLink.exchange_id == exchange.id)
-    returns = find_returns(scene.session, scene.shop_id, list(scene.session.scalars(query)))
+    returns = find_returns(scene.session, scene.shop_id, list_linked_codes(scene.session, exchange))
     units, latest = _collect(scene.session, returns)
     plan = make_plan(find_units(units, order.lines), latest, order.lines, read_policy(scene.settings))
     return Case(exchange, order, returns, plan, judged=bool(latest))

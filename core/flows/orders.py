@@ -19,6 +19,7 @@ from core.domain.orders import (
     OrderSnapshot,
     find_cancelled_quantities,
     find_oms_needs,
+    find_untellable,
     has_tag,
     is_held,
 )
@@ -27,7 +28,7 @@ from core.errors import Transient
 from core.flows.exchanges import find_exchange, is_order_held, note_replacement, open_case, reconsider
 from core.flows.scene import Scene
 from core.models import OmsOrder, Order
-from core.registry import Outcome, handled, ignored
+from core.registry import Outcome, handled, ignored, parked
 from core.relay.outbox import Wanted, want
 from core.settings import Settings
 
@@ -93,7 +94,8 @@ def load_oms_record(session: Session, shop_id: int, order_id: int) -> OmsRecord 
     if row is None:
         return None
     known = {line: max(row.cancelled.get(line, 0), row.announced.get(line, 0)) for line in row.ordered}
-    return OmsRecord(row.on_hold, _by_line(row.ordered), _by_line(known))
+    members = {int(code): tuple(lines) for code, lines in row.members.items()}
+    return OmsRecord(row.on_hold, _by_line(row.ordered), _by_line(known), members)
 
 
 def _by_line(stored: dict[str, int]) -> dict[int, int]:
@@ -135,9 +137,17 @@ def note_order(scene: Scene, order: OrderSnapshot) -> Outcome:
         _store(session, shop_id, order)
     moved = _follow_exchange(scene, order)
     told = tell_oms(scene, order)
+    untold = _find_untold(scene, order) if changed else []
+    if untold:
+        return parked(f"OMS has no call for what changed on order {order.name}: {', '.join(untold)}; tell it by hand")
     if not (changed or moved or told):
         return ignored("nothing relevant changed")
     return handled(_describe(order, moved, told))
+
+
+def _find_untold(scene: Scene, order: OrderSnapshot) -> list[str]:
+    record = load_oms_record(scene.session, scene.shop_id, order.id)
+    return find_untellable(order, record) if record else []
 
 
 def _await_cut(scene: Scene, order: OrderSnapshot) -> None:
@@ -246,6 +256,8 @@ class OmsCreated:
     location_code: str
     on_hold: bool
     ordered: dict[str, int]
+    cancelled: dict[str, int]
+    members: dict[str, list[int]]
     skus: dict[str, str]
     dispatch_by: datetime
     start_processing: datetime
@@ -259,7 +271,6 @@ def note_oms_created(scene: Scene, order_id: int, created: OmsCreated) -> None:
         shop_id=scene.shop_id,
         order_id=order_id,
         **asdict(created),
-        cancelled={},
         announced={},
         acknowledged_at=db_now(),
     )

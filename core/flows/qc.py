@@ -9,8 +9,10 @@ from core.domain.effects import PARTNER_REPORT_QC
 from core.domain.exchange import SETTLED, WAITING, Move, State
 from core.domain.returns import UnitVerdict, VerdictReport
 from core.flows.acts import has_acted
-from core.flows.exchanges import find_exchange, find_linked_orders, move, open_case, reconsider
+from core.flows.exchanges import find_exchange, move, open_case
+from core.flows.linking import find_linked_orders
 from core.flows.orders import load_order
+from core.flows.reports import reconsider_linked
 from core.flows.returns import ensure_return, load_latest_verdicts
 from core.flows.scene import Scene, write_history
 from core.models import VerdictRow
@@ -87,14 +89,3 @@ def _relay(scene: Scene, report: VerdictReport, event_id: int) -> None:
                 once=True,
             )
             want(scene.session, scene.shop_id, wanted, event_id)
-
-
-def reconsider_linked(scene: Scene, return_code: str) -> int:
-    """Let every exchange linked to a return look at its facts again. Returns how many moved."""
-    moved = 0
-    for order_id in find_linked_orders(scene.session, scene.shop_id, return_code):
-        order = load_order(scene.session, scene.shop_id, order_id)
-        exchange = find_exchange(scene.session, scene.shop_id, order_id)
-        if order is not None and exchange is not None:
-            moved += reconsider(scene, exchange, order)
-    return moved

@@ -12,6 +12,7 @@ from core.db import db_now
 from core.domain.effects import OMS_EXPECT_RETURN, OMS_UPDATE_RETURN, PARTNER_FORWARD_RETURN
 from core.domain.returns import ReturnReport, ReturnUnit, UnitVerdict, Verdict
 from core.domain.statuses import Status, may_follow
+from core.flows.scene import Scene
 from core.models import ReturnOrder, ReturnUnitRow, VerdictRow
 from core.registry import Outcome, handled, ignored, parked
 from core.relay.outbox import Wanted, want
@@ -62,26 +63,27 @@ def load_latest_verdicts(session: Session, return_id: int) -> dict[str, UnitVerd
     }
 
 
-def register_return(
-    session: Session, shop_id: int, settings: Settings, report: ReturnReport, event_id: int, content: str | None
-) -> Outcome:
+def register_return(scene: Scene, report: ReturnReport, event_id: int, content: str | None) -> Outcome:
     """A push about a return: the first sight creates the expectation, whatever its status; a later one updates it.
 
     `content` is a digest of a full body's facts without its status; two full bodies that differ in it are a conflict.
     """
-    forward_to_partners(session, shop_id, settings, report, event_id)
+    session, shop_id, settings = scene.session, scene.shop_id, scene.settings
+    forward_to_partners(scene, report, event_id)
     order = ensure_return(session, shop_id, report.code, report.forward_code)
     if order.full_digest and content and content != order.full_digest:
         return parked(f"return {report.code} came again with other content: compare both versions")
     first = not order.known
     fuller = report.full and order.full_digest is None
     if first or fuller:
-        _learn(session, settings, order, report)
+        _learn(settings, order, report)
+    if first or (fuller and not load_latest_verdicts(session, order.id)):  # provisional units, until a verdict exists
+        _replace_units(session, order, report.units)
     if fuller:
         order.full_event_id, order.full_digest = event_id, content
     advanced = _advance(order, report)
     learned_awb = _learn_awb(order, report)
-    missing = find_missing(order, settings)
+    missing = find_missing(session, order, settings)
     if missing:
         return parked(f"return {report.code} cannot be expected in OMS yet: no {', '.join(missing)}")
     if want(session, shop_id, plan_expectation(order), event_id):
@@ -92,14 +94,13 @@ def register_return(
     return handled(f"return {report.code} is now {order.status_text or order.status}: OMS is to hear it")
 
 
-def _learn(session: Session, settings: Settings, order: ReturnOrder, report: ReturnReport) -> None:
+def _learn(settings: Settings, order: ReturnOrder, report: ReturnReport) -> None:
     """Take a report's content as the return's: the first one, or a full body after notifications only."""
     order.known = True
     order.forward_code = report.forward_code
     order.type = report.type
     order.location_code = report.location_code or order.location_code or settings.oms.default_location
     order.ordered_at = report.ordered_at or order.ordered_at
-    _replace_units(session, order, report.units)
 
 
 def _replace_units(session: Session, order: ReturnOrder, units: Sequence[ReturnUnit]) -> None:
@@ -133,9 +134,9 @@ def _learn_awb(order: ReturnOrder, report: ReturnReport) -> bool:
     return changed
 
 
-def find_missing(order: ReturnOrder, settings: Settings) -> list[str]:
+def find_missing(session: Session, order: ReturnOrder, settings: Settings) -> list[str]:
     """What OMS will not take the expectation without."""
-    needed = {"location code": order.location_code}
+    needed: dict[str, object] = {"location code": order.location_code, "items": load_units(session, order.id)}
     if settings.rms.awb_source == "partner":
         needed |= {"AWB": order.awb, "transporter": order.transporter}
     return [name for name, value in needed.items() if not value]
@@ -171,15 +172,13 @@ def note_expected(session: Session, shop_id: int, code: str) -> None:
         order.expected_at = db_now()
 
 
-def forward_to_partners(
-    session: Session, shop_id: int, settings: Settings, report: ReturnReport, event_id: int
-) -> None:
+def forward_to_partners(scene: Scene, report: ReturnReport, event_id: int) -> None:
     """Each push goes on, as it came, to every partner subscribed to it."""
     wants = "return" if report.full else "tracking"
-    for partner in settings.partners:
+    for partner in scene.settings.partners:
         if wants in partner.events:
             plan = plan_forward(partner.name, report.code or report.forward_code, event_id)
-            want(session, shop_id, plan, event_id)
+            want(scene.session, scene.shop_id, plan, event_id)
 
 
 def plan_forward(partner: str, about: str, event_id: int) -> Wanted:

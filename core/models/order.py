@@ -47,6 +47,7 @@ class OmsOrder(Base):
     ordered: Mapped[dict[str, int]] = mapped_column(Json)  # line id -> quantity told at creation
     cancelled: Mapped[dict[str, int]] = mapped_column(Json)  # line id -> absolute cancelled quantity
     announced: Mapped[dict[str, int]] = mapped_column(Json)  # totals OMS told us itself: not told back to it
+    members: Mapped[dict[str, list[int]]] = mapped_column(Json)  # code -> lines merged under it, where several
     skus: Mapped[dict[str, str]] = mapped_column(Json)  # line id -> the channelSkuCode we sent
     dispatch_by: Mapped[datetime] = mapped_column(Moment)
     start_processing: Mapped[datetime] = mapped_column(Moment)

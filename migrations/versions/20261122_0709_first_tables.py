@@ -82,6 +82,7 @@ def upgrade() -> None:
         sa.Column("ordered", _JSON, nullable=False),
         sa.Column("cancelled", _JSON, nullable=False),
         sa.Column("announced", _JSON, nullable=False),
+        sa.Column("members", _JSON, nullable=False),
         sa.Column("skus", _JSON, nullable=False),
         sa.Column("dispatch_by", sa.BigInteger(), nullable=False),
         sa.Column("start_processing", sa.BigInteger(), nullable=False),

@@ -9,8 +9,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from core.domain.returns import ReturnReport, ReturnType
-from core.flows.qc import reconsider_linked
-from core.flows.returns import register_return
+from core.flows.reports import take_return
 from core.flows.scene import Scene
 from core.flows.tenants import load_settings
 from core.models import ReturnOrder
@@ -53,8 +52,8 @@ class TrackingHandler:
         missing = find_gaps(report, order)
         if missing:
             return missing
-        outcome = register_return(session, delivery.shop_id, _mute(settings), report, delivery.id, None)
-        reconsider_linked(Scene(session, delivery.shop_id, settings, delivery.id), report.code)
+        scene = Scene(session, delivery.shop_id, _mute(settings), delivery.id)
+        outcome = take_return(scene, report, delivery.id, None)
         return _word(outcome, told)
 
 

@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import requests
+
 from tests.flows.stage import Stage
 
 TWO_LINES = [{"sku": "NEW-A", "quantity": 2}, {"sku": "NEW-B", "quantity": 1}]
@@ -54,10 +56,16 @@ def test_seller_cancellation_that_cannot_be_is_answered_with_the_reason(stage: S
     connect(stage)
     order = stage.new_order(TWO_LINES)
     stage.settle()
-    answer = ask(stage, lambda: stage.sandbox.oms.seller_cancel("999999", {"1": 1}, orderCode="no-such-order"))
-    assert answer[0] == 200
-    assert answer[1]["hasError"] is True
-    assert "not known" in answer[1]["errorMessage"]
+    headers = {"authUsername": stage.credential.username, "authPassword": stage.credential.password}
+    unknown = {
+        "orderCode": "no-such-order",
+        "orderItems": [{"channelSkuCode": "S", "orderItemCode": "1", "cancelledQuantity": 1}],
+    }
+    url = f"{stage.url}/oms/seller-cancellations"
+    refused = ask(stage, lambda: requests.put(url, json=unknown, headers=headers, timeout=45))
+    assert refused.status_code == 200
+    assert refused.json()["hasError"] is True
+    assert "not known" in refused.json()["errorMessage"]
     line = str(stage.shopify_order(order)["lines"][1]["id"])
     stage.sandbox.shopify.fulfil(stage.shop, order["id"])
     stage.settle()
@@ -124,6 +132,7 @@ def test_order_code_by_name(stage: Stage) -> None:
 def test_dispatch_times_are_remembered_for_the_unhold(stage: Stage) -> None:
     order = stage.new_order([{"sku": "NEW-A", "quantity": 1}])
     stage.push_return({"A": "S"})
+    stage.settle()
     stage.judge({"A": "PASS"})
     stage.settle()
     created = next(one for one in stage.sandbox.oms.calls if one["path"] == "/orders/outward")["body"]

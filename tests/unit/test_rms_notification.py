@@ -87,7 +87,7 @@ def test_a_forward_parcel() -> None:
     assert parse_notification(FORWARD, RMS) == ForwardTracking("108", "DELIVERED", HEARD)
 
 
-@pytest.mark.parametrize("kind", ["DELIVERED", "PICKED_UP", "RETURN_PICKED_UP", "RTO", "anything"])
+@pytest.mark.parametrize("kind", ["DELIVERED", "PICKED_UP", "RETURN_PICKED_UP", "anything"])
 def test_the_return_info_decides_and_never_the_name(kind: str) -> None:
     assert isinstance(parse_notification({**PICKED_UP, "notificationType": kind}, RMS), ReturnReport)
     assert isinstance(parse_notification(with_info() | {"returnOrderInfo": {}}, RMS), ReturnReport)

@@ -1,0 +1,83 @@
+"""Which return belongs to which replacement order (DESIGN §8); either side may come first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core.db import db_now
+from core.domain.returns import ReturnType
+from core.domain.statuses import ENDED
+from core.flows.scene import Scene, write_history
+from core.models import Exchange, ExchangeLink, Order, ReturnOrder
+
+
+def list_linked_codes(session: Session, exchange: Exchange) -> list[str]:
+    """The return order codes an exchange is linked to."""
+    query = select(ExchangeLink.return_code).where(ExchangeLink.exchange_id == exchange.id)
+    return list(session.scalars(query.order_by(ExchangeLink.id)))
+
+
+def find_linked_orders(session: Session, shop_id: int, return_code: str) -> list[int]:
+    """The replacement orders that name this return."""
+    query = select(Exchange.order_id).join(ExchangeLink, ExchangeLink.exchange_id == Exchange.id)
+    linked = query.where(ExchangeLink.shop_id == shop_id, ExchangeLink.return_code == return_code)
+    return list(session.scalars(linked))
+
+
+def link_returns(scene: Scene, exchange: Exchange, codes: Iterable[str], match: str, actor: str | None = None) -> None:
+    """Link an exchange to the returns of these codes, known yet or not; links that stand are left alone."""
+    linked = set(list_linked_codes(scene.session, exchange))
+    for code in codes:
+        if code not in linked:
+            link = ExchangeLink(shop_id=scene.shop_id, exchange_id=exchange.id, return_code=code, match=match)
+            link.linked_at = db_now()
+            scene.session.add(link)
+            write_history(scene, exchange, f"linked to return {code} by {match}", "linked", actor)
+    scene.session.flush()
+
+
+def link_by_original(scene: Scene, exchange: Exchange, original_order: str | None) -> None:
+    """Rule 3: the order names the order it replaces, and exactly one open return of that order has no replacement.
+
+    Weaker than a named return, so only an exchange without any link is linked so, and never to an RTO.
+    """
+    if original_order is None or list_linked_codes(scene.session, exchange):
+        return
+    taken = select(ExchangeLink.return_code).where(ExchangeLink.shop_id == scene.shop_id)
+    query = select(ReturnOrder.code).where(
+        ReturnOrder.shop_id == scene.shop_id,
+        ReturnOrder.forward_code.in_(spell_code(original_order)),
+        ReturnOrder.known,
+        ReturnOrder.type != ReturnType.RETURN_TO_ORIGIN,
+        ReturnOrder.status.is_(None) | ReturnOrder.status.not_in(ENDED),
+        ReturnOrder.code.not_in(taken),
+    )
+    open_returns = list(scene.session.scalars(query.limit(2)))
+    if len(open_returns) == 1:
+        link_returns(scene, exchange, open_returns, "original")
+
+
+def link_waiting(scene: Scene, forward_code: str) -> None:
+    """A return of this order was registered: replacement orders that wait for one may be linked by rule 3 now."""
+    linked = select(ExchangeLink.exchange_id)
+    query = (
+        select(Exchange, Order.original_order)
+        .join(Order, (Order.shop_id == Exchange.shop_id) & (Order.order_id == Exchange.order_id))
+        .where(
+            Exchange.shop_id == scene.shop_id,
+            Order.original_order.in_(spell_code(forward_code)),
+            Exchange.id.not_in(linked),
+        )
+        .order_by(Exchange.id)
+    )
+    for exchange, original_order in scene.session.execute(query).all():
+        link_by_original(scene, exchange, original_order)
+
+
+def spell_code(code: str) -> list[str]:
+    """An order's name is written with and without its `#`."""
+    bare = code.strip().removeprefix("#")
+    return [bare, f"#{bare}"]
