@@ -129,7 +129,7 @@ def test_a_worker_in_burst_thinks_about_what_waits(commands: CommandLine) -> Non
         shop.mode = "observe"
     commands.succeed("worker", "--burst")
     with database.read() as session:
-        assert session.query(Event.outcome).filter(Event.shop_id == shop.id).one()[0] == "unknown"
+        assert session.query(Event.outcome).filter(Event.shop_id == shop.id).one()[0] == "parked"
     database.dispose()
 
 
