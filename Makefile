@@ -4,7 +4,7 @@ BIN := .venv/bin
 RUN := .venv/.sandbox-installed
 DEV := .venv/.dev-installed
 
-.PHONY: run demo test lint bench clean
+.PHONY: run demo test contract lint bench clean
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed" if sys.version_info < (3, 11) else 0)'
@@ -26,6 +26,9 @@ demo: $(RUN)  ## the same two exchanges on free ports; ends with 0 only if both 
 
 test: $(DEV)  ## all tests; PostgreSQL and Valkey come from wheels
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+contract: $(DEV)  ## what we rely on in an OMS: OMS_URL=… OMS_USERNAME=… OMS_PASSWORD=… [OMS_DOMAIN=…], else the simulator
+	$(BIN)/python -m pytest tests/contract -q --tb=short $(ARGS)
 
 lint: $(DEV)
 	$(BIN)/ruff check .

@@ -113,7 +113,7 @@ OPERATIONS = (
         path="/rms/notifications",
         tag="RMS",
         title="Push Notification",
-        words="A tracking update. It is about a return exactly when `returnOrderInfo` is given, "
+        words="A tracking update. It is about a return when `returnOrderInfo` is given or when it tells of an RTO, "
         "else about the parcel on its way to the customer, which is recorded and changes nothing.",
         body=ReturnNotification,
         rules=(
