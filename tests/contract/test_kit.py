@@ -15,10 +15,7 @@ from simulators.serving import serve
 from tests.contract import test_oms_orders as orders
 from tests.contract import test_oms_refusals as refusals
 from tests.contract import test_oms_returns as returns
-from tests.contract.conftest import FOREIGN
 from tests.contract.kit import Kit, Target
-
-pytestmark = pytest.mark.skipif(bool(FOREIGN), reason="of the simulator only")
 
 
 @contextmanager

@@ -25,7 +25,7 @@ FULL = Path(__file__).parents[1] / "fixtures/rms/return_order__created.json"
 
 def smallest(kit: Kit) -> dict[str, Any]:
     """For an order of this run, as after a notification of RMS: an AWB, a courier and a piece."""
-    order = kit.order(on_hold=False)
+    order = kit.order()
     order.create()
     code = kit.make_code("R")
     head = {
