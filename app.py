@@ -9,7 +9,7 @@ from itertools import chain
 from typing import Any
 
 import click
-from flask import Flask, Response, jsonify, request
+from flask import Flask, Request, Response, jsonify, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 import oms_bridge.deliveries
@@ -27,6 +27,7 @@ import shopify_app.handlers
 import shopify_app.reconcile
 import shopify_app.webhooks
 from core.commands import data, processes, shops, watch
+from core.commands.printing import say_plainly
 from core.config import Config, ConfigurationFaults, load_config
 from core.crypto import Keyring
 from core.db import Database
@@ -45,6 +46,17 @@ _MAX_DRAIN_BYTES = 64 * 1024 * 1024  # of a body that is too large: read and thr
 logger = logging.getLogger(__name__)
 
 
+class BoundedRequest(Request):
+    """A request whose chunked body is refused beyond the limit too: werkzeug would cut it there without a word."""
+
+    def get_data(self, *args: Any, **kwargs: Any) -> Any:
+        """The body. Raises RequestEntityTooLarge."""
+        body = super().get_data(*args, **kwargs)
+        if self.content_length is None and len(body) >= MAX_BODY_BYTES and self.environ["wsgi.input"].read(1):
+            raise RequestEntityTooLarge
+        return body
+
+
 def create_app(settings: Config | None = None) -> Flask:
     """The app over one configuration; without one, the environment's. Opens no connection by itself."""
     if settings is None:
@@ -55,6 +67,7 @@ def create_app(settings: Config | None = None) -> Flask:
     configure_logs(settings.log_format, settings.log_level)
     runtime = create_runtime(settings)
     app = Flask(__name__)
+    app.request_class = BoundedRequest
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.extensions["returnbridge"] = runtime
     app.register_blueprint(shopify_app.webhooks.make_blueprint(runtime))
@@ -68,7 +81,7 @@ def create_app(settings: Config | None = None) -> Flask:
     walk = shopify_app.reconcile.make_reconciler(runtime).walk
     commands = (data.make_commands(runtime), shops.make_commands(runtime), watch.make_commands(runtime, walk))
     for command in (*chain(*commands), *processes.make_commands(runtime, "app:create_asgi_app")):
-        app.cli.add_command(command)
+        app.cli.add_command(say_plainly(command))
     return app
 
 
@@ -159,7 +172,9 @@ def _register_errors(app: Flask) -> None:
     @app.errorhandler(HTTPException)
     def answer_http(error: HTTPException) -> Any:
         name = (error.name or "Error").upper().replace(" ", "_")
-        return _answer_error(error.code or 500, name, error.name or "Error")
+        answer, status = _answer_error(error.code or 500, name, error.name or "Error")
+        answer.headers.extend((key, value) for key, value in error.get_headers() if key == "Allow")
+        return answer, status
 
     @app.errorhandler(Exception)
     def answer_fault(_error: Exception) -> Any:

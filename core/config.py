@@ -31,7 +31,7 @@ def parse_keys(text: str) -> dict[str, bytes]:
     keys: dict[str, bytes] = {}
     for part in filter(None, (one.strip() for one in text.replace("\n", ",").split(","))):
         kid, colon, encoded = part.partition(":")
-        if not colon or not kid.isalnum() or len(kid) > 16:
+        if not colon or not (kid.isascii() and kid.isalnum()) or len(kid) > 16:
             raise ValueError("each key must be KID:BASE64 with a KID of up to 16 letters and digits")
         if kid in keys:
             raise ValueError(f"key id {kid} is given twice")
@@ -76,8 +76,8 @@ class Config(BaseModel):
     shopify_cdn_url: str = "https://cdn.shopify.com"
     encryption_keys: Annotated[dict[str, bytes], BeforeValidator(parse_keys)]
     allow_private_networks: Annotated[tuple[str, ...], BeforeValidator(parse_networks)] = ()
-    settle_seconds: float = Field(default=30, gt=0)
-    cancel_settle_seconds: float = Field(default=120, gt=0)
+    settle_seconds: float = Field(default=30, gt=0, allow_inf_nan=False)
+    cancel_settle_seconds: float = Field(default=120, gt=0, allow_inf_nan=False)
     retention_days: int = Field(default=30, ge=1)
     log_format: Literal["json", "text"] = "json"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -106,6 +106,13 @@ class Config(BaseModel):
             raise ValueError("must start with sqlite:/// or postgresql+psycopg://")
         return url
 
+    @field_validator("redis_url")
+    @classmethod
+    def _check_redis(cls, url: str | None) -> str | None:
+        if url and not url.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("must start with redis://, rediss:// or unix://")
+        return url
+
     @property
     def database(self) -> str:
         """The database URL in force: SQLite in the instance folder when none is given."""
@@ -120,6 +127,7 @@ def read_variables(environment: Mapping[str, str], faults: list[str]) -> dict[st
         path = environment.get(f"{name}_FILE")
         if path and environment.get(name):
             faults.append(f"{name} and {name}_FILE are both set: keep one")
+            values[field] = None
         elif path:
             try:
                 values[field] = Path(path).read_text(encoding="utf-8").strip()

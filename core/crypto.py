@@ -39,7 +39,7 @@ class Keyring:
             raise Permanent("a stored secret was written with a key that ENCRYPTION_KEYS no longer holds")
         try:
             return key.decrypt(rest[:_NONCE_BYTES], rest[_NONCE_BYTES:], _associate(place))
-        except InvalidTag:
+        except (InvalidTag, ValueError):  # ValueError: cut off within the nonce
             raise Permanent("a stored secret does not belong where it was found, or was altered") from None
 
 

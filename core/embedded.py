@@ -25,6 +25,10 @@ _START_SECONDS = 10.0
 _OPTIONS = ("--port", "0", "--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction", "--daemonize", "yes")
 
 
+class EmbeddedServerFault(Exception):
+    """The embedded server cannot be started here."""
+
+
 class EmbeddedServer:
     """One instance folder's Valkey. `url` is for redis-py; `release` ends this process's share of it."""
 
@@ -68,11 +72,13 @@ class EmbeddedServer:
     def _start(self) -> None:
         self._socket.unlink(missing_ok=True)
         command = [str(get_binary_path()), *_OPTIONS, "--unixsocket", str(self._socket), "--unixsocketperm", "700"]
-        subprocess.run(command, check=True, cwd=self._folder, stdout=subprocess.DEVNULL)  # noqa: S603 - our own wheel's
+        started = subprocess.run(command, check=False, cwd=self._folder, capture_output=True)  # noqa: S603 - our wheel's
+        if started.returncode:
+            raise EmbeddedServerFault(f"the embedded Valkey server did not start (exit status {started.returncode})")
         end = monotonic() + _START_SECONDS
         while not self._answers():
             if monotonic() > end:
-                raise RuntimeError("the embedded Valkey server did not start; set REDIS_URL to use another one")
+                raise EmbeddedServerFault("the embedded Valkey server did not start; set REDIS_URL to use another one")
             time.sleep(0.02)
 
     def _answers(self) -> bool:

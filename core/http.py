@@ -9,7 +9,11 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import json
+import math
+import re
 import socket
+import ssl
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +25,7 @@ from urllib3 import PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import NewConnectionError
+from urllib3.util.ssl_ import create_urllib3_context
 
 from core.clock import monotonic
 from core.errors import AccessRefused, Ambiguous, Gone, Permanent, Throttled, Transient
@@ -29,6 +34,10 @@ CONNECT_SECONDS = 3.05
 DEADLINE_SECONDS = 10.0  # a whole call, well inside the send deadline's share of a lease
 MAX_ANSWER_BYTES = 5 * 1024 * 1024
 _EXCERPT_CHARACTERS = 500
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE = re.compile(r"[\t\x20-\x7e\xa0-\xff]*")
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_EMBEDDING = [ipaddress.ip_network(network) for network in ("64:ff9b::/96", "::/96")]
 _RETRY_STATUSES = frozenset({408, 425, 500, 502, 503, 504})
 
 
@@ -53,31 +62,66 @@ class Answer:
         return "".join(one if one.isprintable() else " " for one in text)[:_EXCERPT_CHARACTERS].strip()
 
 
+_calls = threading.local()  # `end`: when this thread's call must be over, on the monotonic clock
+
+
+class _Deadlined:
+    """A socket on which no read or write outlasts the call: a far side that drips bytes cannot hold a worker."""
+
+    def _spend(self) -> None:
+        left = getattr(_calls, "end", monotonic() + DEADLINE_SECONDS) - monotonic()
+        if left <= 0:
+            raise TimeoutError("the call took too long")
+        self.settimeout(left)  # type: ignore[attr-defined] # the socket class this is mixed into has it
+
+    def recv_into(self, *args: Any, **kwargs: Any) -> int:
+        self._spend()
+        return int(super().recv_into(*args, **kwargs))  # type: ignore[misc] # as above
+
+    def sendall(self, *args: Any, **kwargs: Any) -> None:
+        self._spend()
+        super().sendall(*args, **kwargs)  # type: ignore[misc] # as above
+
+
+class _Socket(_Deadlined, socket.socket):
+    pass
+
+
+class _SecureSocket(_Deadlined, ssl.SSLSocket):
+    pass
+
+
+def _make_ssl_context() -> ssl.SSLContext:
+    context = create_urllib3_context()
+    context.sslsocket_class = _SecureSocket
+    return context
+
+
 class AddressGuard:
     """Which addresses may be reached: public ones, and the private networks an operator allowed."""
 
     def __init__(self, allowed: tuple[str, ...]):
         self._allowed = [ipaddress.ip_network(network) for network in allowed]
 
-    def allows(self, text: str) -> bool:
-        """True when this literal address may be connected to."""
-        address = ipaddress.ip_address(text.partition("%")[0])
-        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
-            address = address.ipv4_mapped
-        return self.names_allowed(address) or (address.is_global and not address.is_multicast)
+    def allows(self, text: str, *, plain: bool = False) -> bool:
+        """True when this literal address may be connected to; `plain` (http://) only inside the allowed networks."""
+        address = _unwrap(ipaddress.ip_address(text.partition("%")[0]))
+        if self._is_named(address):
+            return True
+        return not plain and address.is_global and not address.is_multicast
 
-    def names_allowed(self, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-        """True when the operator allowed a network that holds this address."""
+    def _is_named(self, address: Address) -> bool:
         return any(address.version == network.version and address in network for network in self._allowed)
 
-    def connect(self, host: str, port: int, timeout: float) -> socket.socket:
+    def connect(self, host: str, port: int, timeout: float, *, plain: bool) -> socket.socket:
         """Connect to the first permitted address of `host`. Raises Permanent when none is permitted."""
-        failure: Exception = Permanent(f"{host} leads to a private address, which ALLOW_PRIVATE_NETWORKS forbids")
+        why = "http:// is only for the networks of ALLOW_PRIVATE_NETWORKS" if plain else "it leads to a private address"
+        failure: Exception = Permanent(f"{host} is refused: {why}")
         for family, kind, protocol, _, place in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
-            if not self.allows(str(place[0])):
+            if not self.allows(str(place[0]), plain=plain):
                 continue
             try:
-                return self._open(socket.socket(family, kind, protocol), place, timeout)
+                return self._open(_Socket(family, kind, protocol), place, timeout)
             except OSError as error:
                 failure = error
         raise failure
@@ -94,12 +138,23 @@ class AddressGuard:
         return connection
 
 
+def _unwrap(address: Address) -> Address:
+    """The IPv4 address that an IPv6 one stands for (mapped, NAT64, 6to4, compatible, Teredo), else itself."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return address
+    inside = address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
+    if inside is None and int(address) > 1 and any(address in network for network in _EMBEDDING):
+        inside = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return inside or address
+
+
 def _guarded_pools(guard: AddressGuard) -> dict[str, type[HTTPConnectionPool]]:
     """urllib3 connection pools whose connections pass the guard."""
 
     def open_socket(connection: HTTPConnection) -> socket.socket:
+        plain = not isinstance(connection, HTTPSConnection)
         try:
-            return guard.connect(connection.host.strip("[]"), connection.port, CONNECT_SECONDS)
+            return guard.connect(connection.host.strip("[]"), connection.port, CONNECT_SECONDS, plain=plain)
         except OSError as error:
             raise NewConnectionError(connection, str(error)) from error
 
@@ -117,6 +172,7 @@ class _GuardedAdapter(HTTPAdapter):
         super().__init__(pool_connections=32, pool_maxsize=16, max_retries=0)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: Any) -> None:
+        options["ssl_context"] = _make_ssl_context()
         self.poolmanager = PoolManager(num_pools=connections, maxsize=maxsize, block=block, **options)
         self.poolmanager.pool_classes_by_scheme = _guarded_pools(self._guard)
 
@@ -146,11 +202,12 @@ class HttpDoor:
     ) -> Answer:
         """Call once. Raises Transient when nothing can have been done, Ambiguous when it may have been."""
         self._check_url(url)
-        content = json.dumps(json_body, ensure_ascii=False).encode() if json_body is not None else body
+        content = _render_json(json_body) if json_body is not None else body
         sent_headers = {"User-Agent": "Returnbridge/1", "Accept": "application/json", **(headers or {})}
         if json_body is not None:
             sent_headers["Content-Type"] = "application/json"
-        end = monotonic() + deadline_seconds
+        _check_headers(sent_headers)
+        _calls.end = end = monotonic() + deadline_seconds
         try:
             with self._session.request(
                 method, url, params=params, data=content, headers=sent_headers, stream=True,
@@ -163,11 +220,29 @@ class HttpDoor:
             raise Ambiguous(f"no answer: {type(error).__name__}") from None
 
     def _check_url(self, url: str) -> None:
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+            _ = parts.port
+        except ValueError:
+            raise Permanent("the address is not a URL") from None
         if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or "\\" in url:
             raise Permanent("the address must be a plain http(s) URL")
         if parts.scheme == "http" and not self._plain_allowed:
             raise Permanent("http:// is refused: use https://")
+
+
+def _render_json(value: Any) -> bytes:
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except (TypeError, ValueError) as error:  # UnicodeEncodeError is a ValueError
+        raise Permanent(f"the body cannot be written as JSON: {type(error).__name__}") from None
+
+
+def _check_headers(headers: Mapping[str, str]) -> None:
+    """Names are tokens, values printable Latin-1 in one line: a setting must not start a header of its own."""
+    for name, value in headers.items():
+        if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
+            raise Permanent(f"the header {name[:40]!a} cannot be sent: check the settings")
 
 
 class _NoCookies(requests.cookies.cookielib.DefaultCookiePolicy):  # type: ignore[misc,name-defined] # requests re-exports http.cookiejar untyped
@@ -201,7 +276,8 @@ def _classify_broken(error: requests.exceptions.ConnectionError) -> Exception:
 def read_retry_after(answer: Answer) -> float | None:
     """`Retry-After` in seconds; fractions as Shopify sends them are read, dates and nonsense are not."""
     with contextlib.suppress(TypeError, ValueError):
-        return max(0.0, min(float(answer.headers.get("Retry-After", "")), 24 * 3600))
+        seconds = float(answer.headers.get("Retry-After", ""))
+        return max(0.0, min(seconds, 24 * 3600)) if math.isfinite(seconds) else None
     return None
 
 

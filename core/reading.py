@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from pydantic import ValidationError
@@ -11,6 +12,8 @@ from pydantic import ValidationError
 from core.errors import BadInput
 
 MAX_DEPTH = 64
+MAX_FAULTS = 1000  # named in one answer
+_MAX_KEY = 60  # characters of a key that a path shows
 _TOO_DEEP = f"body: nested deeper than {MAX_DEPTH}"
 
 
@@ -28,7 +31,7 @@ def read_object(body: bytes) -> dict[str, Any]:
         raise BadInput(["body: not JSON"]) from None
     if not isinstance(value, dict):
         raise BadInput(["body: must be a JSON object"])
-    faults = list(dict.fromkeys(_find_bad_values(value, "")))
+    faults = list(dict.fromkeys(islice(_find_bad_values(value, ()), MAX_FAULTS)))
     if faults:
         raise BadInput(faults)
     return value
@@ -38,29 +41,28 @@ def _refuse_constant(name: str) -> None:
     raise BadInput([f"body: {name} is not JSON"])
 
 
-def _find_bad_values(value: Any, path: str, depth: int = 1) -> Iterator[str]:
+def _find_bad_values(value: Any, path: tuple[str | int, ...]) -> Iterator[str]:
     """Faults no database column or other system survives: NUL, half a surrogate pair, infinity, endless nesting."""
-    if depth > MAX_DEPTH + 1:
+    if len(path) > MAX_DEPTH:
         yield _TOO_DEEP
     elif isinstance(value, str):
         yield from _find_bad_text(value, path)
     elif isinstance(value, float) and value in (float("inf"), float("-inf")):
-        yield f"{path}: number too large"
+        yield f"{render_path(path)}: number too large"
     elif isinstance(value, dict):
         for key, one in value.items():
-            yield from _find_bad_text(key, f"{path} (a key)".strip())
-            yield from _find_bad_values(one, f"{path}.{key}" if path else key, depth + 1)
+            yield from _find_bad_text(key, (*path, "(a key)"))
+            yield from _find_bad_values(one, (*path, key))
     elif isinstance(value, list):
         for number, one in enumerate(value):
-            yield from _find_bad_values(one, f"{path}[{number}]", depth + 1)
+            yield from _find_bad_values(one, (*path, number))
 
 
-def _find_bad_text(text: str, path: str) -> Iterator[str]:
-    printable = path.encode("ascii", "replace").decode().replace("\x00", "?")
+def _find_bad_text(text: str, path: tuple[str | int, ...]) -> Iterator[str]:
     if "\x00" in text:
-        yield f"{printable}: contains NUL"
-    elif any("\ud800" <= character <= "\udfff" for character in text):
-        yield f"{printable}: contains broken Unicode"
+        yield f"{render_path(path)}: contains NUL"
+    elif not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+        yield f"{render_path(path)}: contains broken Unicode"
 
 
 _WORDS = {
@@ -99,8 +101,13 @@ def _describe(fault: Mapping[str, Any]) -> str:
 
 
 def render_path(location: Iterable[str | int]) -> str:
-    """`("orderItems", 2, "sku")` -> `orderItems[2].sku`."""
+    """`("orderItems", 2, "sku")` -> `orderItems[2].sku`; keys are shortened and made printable."""
     path = ""
     for part in location:
-        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
+        if isinstance(part, int):
+            path += f"[{part}]"
+        else:
+            key = part if len(part) <= _MAX_KEY else part[:_MAX_KEY] + "…"
+            shown = key if key.isascii() and key.isprintable() else ascii(key)[1:-1]
+            path += f".{shown}" if path else shown
     return path or "body"

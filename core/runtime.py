@@ -14,12 +14,14 @@ from rq import Queue
 from core.config import Config
 from core.crypto import Keyring
 from core.db import Database
+from core.embedded import EmbeddedServerFault
 from core.http import HttpDoor
 from core.registry import Registry
 
 QUEUE_NAME = "returnbridge"
 DRAIN_JOB = "core.relay.jobs.drain"
 _RUNG = "returnbridge:rung"
+_NOBODY_HEARS = (RedisError, OSError, EmbeddedServerFault)  # what was stored stays stored: the sweeper finds it
 _RUNG_MILLISECONDS = 2000  # a doorbell whose worker died is rung again after this
 
 logger = logging.getLogger(__name__)
@@ -46,7 +48,7 @@ class Doorbell:
         try:
             if self.redis.set(_RUNG, 1, nx=True, px=_RUNG_MILLISECONDS):
                 self.queue.enqueue(DRAIN_JOB, result_ttl=0, failure_ttl=0, job_timeout=300)
-        except RedisError as error:
+        except _NOBODY_HEARS as error:
             logger.warning("doorbell not rung, the sweeper will find the work: %s", type(error).__name__)
             return False
         return True
@@ -55,7 +57,7 @@ class Doorbell:
         """A worker heard the bell: whatever is rung from now on is new."""
         try:
             self.redis.delete(_RUNG)
-        except RedisError as error:
+        except _NOBODY_HEARS as error:
             logger.warning("doorbell not answered: %s", type(error).__name__)
 
 

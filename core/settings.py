@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -24,8 +25,15 @@ def _check_tag(tag: str) -> str:
 
 
 def _check_url(url: str) -> str:
-    if not url.startswith(("https://", "http://")) or any(character.isspace() for character in url):
-        raise ValueError("must be an http(s) URL")
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        usable = None
+    if not usable or any(character.isspace() for character in url) or "\\" in url:
+        raise ValueError("must be an http(s) URL with a host")
+    if "@" in parts.netloc:
+        raise ValueError("must not hold a user name or password: they belong into the settings for them")
     return url.rstrip("/")
 
 

@@ -17,9 +17,10 @@ from core.reading import read_object
 from core.registry import Delivery, Outcome, ignored
 from core.runtime import Runtime
 from shopify_app.client import AdminClient
+from shopify_app.hints import HintHandler
 from shopify_app.parse import parse_order_webhook
 from shopify_app.reads import read_forward_order, read_order
-from shopify_app.topics import ORDER_TOPICS, SOURCE
+from shopify_app.topics import FULFILLMENT_TOPICS, ORDER_TOPICS, RETURN_TOPICS, SOURCE
 
 PATIENCE = timedelta(seconds=60)
 READ_FORWARD_ORDER = "shopify.read_forward_order"
@@ -55,6 +56,8 @@ def register_handlers(runtime: Runtime) -> None:
     client = AdminClient(runtime)
     for topic in ORDER_TOPICS:
         runtime.registry.handlers[SOURCE, topic] = OrderHandler(runtime, client)
+    for topic in (*RETURN_TOPICS, *FULFILLMENT_TOPICS):
+        runtime.registry.handlers[SOURCE, topic] = HintHandler(runtime, client)
     runtime.registry.readers[READ_FORWARD_ORDER] = lambda shop_id, order_id: read_forward_order(
         client, shop_id, order_id
     )

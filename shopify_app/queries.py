@@ -184,7 +184,17 @@ query ReadCancelJob($id: ID!) {
 }
 """
 
+READ_ORDER_OF = """
+query ReadOrderOf($id: ID!) {
+  node(id: $id) {
+    ... on FulfillmentOrder { order { id } }
+    ... on Return { order { id } }
+  }
+}
+"""
+
 DOCUMENTS = {
+    "READ_ORDER_OF": READ_ORDER_OF,
     "READ_ORDER": READ_ORDER,
     "ORDERS_UPDATED_SINCE": ORDERS_UPDATED_SINCE,
     "READ_MARKS": READ_MARKS,

@@ -139,10 +139,7 @@ class Reconciler:
     def _record(self, session: Session, shop_id: int, page: _Read) -> int:
         settings = load_settings(session, shop_id)
         news = find_news(session, shop_id, settings, page.orders)
-        recorded = [
-            self.ask_again(session, shop_id, order_id, page.orders[order_id].updated_at.isoformat())
-            for order_id in news
-        ]
+        recorded = [self.ask_again(session, shop_id, order_id, page.orders[order_id].fingerprint) for order_id in news]
         return sum(recorded)
 
     def ask_again(self, session: Session, shop_id: int, order_id: int, why: str) -> bool:

@@ -5,4 +5,8 @@ from __future__ import annotations
 SOURCE = "shopify"
 API_VERSION = "2026-10"  # of Admin calls and of webhook payloads alike
 
+RETURN_TOPICS = tuple(
+    f"returns/{what}" for what in ("approve", "cancel", "close", "decline", "process", "reopen", "request", "update")
+)
+FULFILLMENT_TOPICS = ("fulfillment_orders/moved", "fulfillment_orders/split", "fulfillment_holds/released")
 ORDER_TOPICS = ("orders/create", "orders/updated", "orders/cancelled")

@@ -20,6 +20,7 @@ from core.models import Attempt, Effect, Event, Exchange, ExchangeHistory, Excha
 from core.runtime import Runtime
 
 Row = TypeVarTuple("Row")
+ROW_ID = click.IntRange(1, 2**63 - 1)
 _EVENTS = ("id", "shop", "source", "topic", "received_at", "outcome", "reason")
 _EFFECTS = ("id", "shop", "kind", "about", "state", "attempts", "due_at", "reason")
 _EXCHANGES = ("id", "shop", "order", "return_order_code", "state", "since", "reason")
@@ -90,7 +91,7 @@ def _make_effects(runtime: Runtime) -> click.Group:
         print_rows(rows, _EFFECTS, as_json=as_json)
 
     @group.command("retry", help="Try a parked or waiting effect again now: same row, same key.")
-    @click.argument("effect_id", type=int)
+    @click.argument("effect_id", type=ROW_ID)
     def retry(effect_id: int) -> None:
         with runtime.database.write() as session:
             effect = session.get(Effect, effect_id)
@@ -101,6 +102,7 @@ def _make_effects(runtime: Runtime) -> click.Group:
                     f"effect {effect_id} is {effect.state}: only parked or pending ones are retried"
                 )
             effect.state, effect.attempts, effect.due_at = "pending", 0, db_now()
+            effect.progress = {key: value for key, value in effect.progress.items() if key != "resent"}
         runtime.bell.ring()
         click.echo(f"effect {effect_id} is due now")
 
@@ -141,7 +143,7 @@ def _make_exchanges(runtime: Runtime) -> click.Group:
         print_rows(rows, _EXCHANGES, as_json=as_json)
 
     @group.command("show", help="Show one exchange with its history and effects.")
-    @click.argument("exchange_id", type=int)
+    @click.argument("exchange_id", type=ROW_ID)
     @click.option("--json", "as_json", is_flag=True)
     def show(exchange_id: int, as_json: bool) -> None:
         with runtime.database.read() as session:
@@ -161,7 +163,7 @@ def _make_exchanges(runtime: Runtime) -> click.Group:
 
 def _add_decisions(group: click.Group, runtime: Runtime) -> None:
     @group.command("decide", help="Decide by hand. It sticks: verdicts no longer move this exchange.")
-    @click.argument("exchange_id", type=int)
+    @click.argument("exchange_id", type=ROW_ID)
     @click.argument("decision", type=click.Choice(DECISIONS))
     @click.option("--by", "actor", default="command line", show_default=True, help="Who decides.")
     @click.option("--if-state", "expected", help="Only if the exchange is still in this state.")
@@ -172,7 +174,7 @@ def _add_decisions(group: click.Group, runtime: Runtime) -> None:
         click.echo(f"exchange {exchange_id} is {exchange.state}")
 
     @group.command("link", help="Link an exchange to the return whose goods it waits for.")
-    @click.argument("exchange_id", type=int)
+    @click.argument("exchange_id", type=ROW_ID)
     @click.argument("return_order_code")
     @click.option("--by", "actor", default="command line", show_default=True, help="Who links.")
     def link(exchange_id: int, return_order_code: str, actor: str) -> None:

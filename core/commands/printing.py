@@ -1,13 +1,15 @@
-"""How lists are printed: a table for people, an array of objects for programs."""
+"""How lists are printed, a table for people, an array of objects for programs; and how a fault is told."""
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 import click
+from sqlalchemy.exc import SQLAlchemyError
 
 
 def print_rows(rows: Iterable[dict[str, Any]], columns: Sequence[str], *, as_json: bool) -> None:
@@ -31,3 +33,26 @@ def _plain(value: Any) -> Any:
 def _shorten(value: Any) -> str:
     text = "-" if value is None else str(value)
     return text if len(text) <= 80 else text[:79] + "…"
+
+
+def say_plainly(command: click.Command) -> click.Command:
+    """The same command, which tells a database that is away or without tables in a sentence, not a traceback."""
+    if isinstance(command, click.Group):
+        for inner in command.commands.values():
+            say_plainly(inner)
+    elif command.callback is not None:
+        command.callback = _catch(command.callback)
+    return command
+
+
+def _catch(callback: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(callback)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return callback(*args, **kwargs)
+        except SQLAlchemyError as error:
+            kind = type(getattr(error, "orig", None) or error).__name__
+            hint = "is DATABASE_URL right, and was `flask --app app db upgrade` run?"
+            raise click.ClickException(f"the database does not answer as it should ({kind}): {hint}") from None
+
+    return run

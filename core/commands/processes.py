@@ -109,7 +109,7 @@ def _make_web(asgi_target: str) -> click.Command:
         import uvicorn
 
         host, _, port = bind.rpartition(":")
-        if not host or not port.isdecimal():
+        if not host or not (port.isascii() and port.isdecimal() and int(port) < 65536):
             raise click.BadParameter("must be HOST:PORT", param_hint="--bind")
         uvicorn.run(
             asgi_target,

@@ -89,6 +89,11 @@ class HoldTags:
     release: str | None = None
 
 
+def is_bound(order: OrderSnapshot) -> bool:
+    """True while a fulfillment hold of ours is on the order: what holds a native exchange, which has no tag."""
+    return any(one.ours for one in order.fulfillment_orders or ())
+
+
 def has_tag(tags: Iterable[str], tag: str) -> bool:
     """Shopify compares order tags ignoring case, and so do we."""
     wanted = tag.strip().casefold()

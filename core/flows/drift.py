@@ -6,6 +6,7 @@ on its way (an effect is open or parked, or it changed a moment ago) is not judg
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -63,6 +64,12 @@ class OrderSight:
     cancelled_at: datetime | None
     fulfillment: Fulfillment
     updated_at: datetime
+
+    @property
+    def fingerprint(self) -> str:
+        """The same for the same sight: the stamp, and the marks too, for two changes may fall into one second."""
+        marks = f"{sorted(self.tags)} {self.cancelled_at} {self.fulfillment}"
+        return f"{self.updated_at.isoformat()}-{hashlib.sha256(marks.encode()).hexdigest()[:12]}"
 
     def differs_from(self, known: Order | OrderSnapshot) -> bool:
         """True when the marks themselves differ; the stamp alone means nothing."""

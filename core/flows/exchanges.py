@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from core.db import db_now
 from core.domain.exchange import UNDERWAY, WAITING, Facts, Move, State, decide, read_signal
-from core.domain.orders import Fulfillment, OrderSnapshot, has_tag, is_held
+from core.domain.orders import Fulfillment, OrderSnapshot, has_tag, is_bound, is_held
 from core.domain.plan import Plan, PlanKind, QcPolicy, find_cuts, find_units, make_plan
 from core.domain.returns import ReturnUnit, UnitVerdict
 from core.domain.statuses import ARRIVED, ENDED, Status
@@ -63,16 +63,18 @@ def note_replacement(scene: Scene, order: OrderSnapshot) -> Exchange:
     exchange = find_exchange(scene.session, scene.shop_id, order.id)
     if exchange is None:
         exchange = _start(scene, order)
-    held = is_held(order.tags, scene.settings.exchange.hold_tags)
+    held = is_held(order.tags, scene.settings.exchange.hold_tags) or (order.in_order and is_bound(order))
     exchange.seen_held = exchange.seen_held or held
     if held:
         exchange.hold_decided = False  # the tag stands for itself now
+    elif order.in_order:
+        _decide_binding(scene, exchange, order)
     elif _should_hold(scene, exchange, order):
         exchange.hold_decided = True
         want_hold(scene, order.id)
         write_history(scene, exchange, "it came without the hold tag: we put it on", "hold_applied")
     link_returns(scene, exchange, order.return_codes, order.link_rule)
-    link_by_original(scene, exchange, order.original_order)
+    link_by_original(scene, exchange, [order.name, str(order.id)] if order.in_order else [order.original_order])
     return exchange
 
 
@@ -91,6 +93,17 @@ def _start(scene: Scene, order: OrderSnapshot) -> Exchange:
     scene.session.flush()
     write_history(scene, exchange, f"replacement order {order.name} seen", "order_seen")
     return exchange
+
+
+def _decide_binding(scene: Scene, exchange: Exchange, order: OrderSnapshot) -> None:
+    """A native exchange is held by a fulfillment hold alone, where the merchant wants one and one can be placed."""
+    holdable = any(one.holdable for one in order.fulfillment_orders or ())
+    wanted = scene.settings.exchange.fulfillment_hold and holdable and exchange.state in WAITING
+    if wanted and not exchange.seen_held and not exchange.hold_decided:
+        exchange.hold_decided = True
+        write_history(
+            scene, exchange, "an exchange on the customer's own order: it is held at fulfillment", "hold_applied"
+        )
 
 
 def _should_hold(scene: Scene, exchange: Exchange, order: OrderSnapshot) -> bool:
@@ -129,7 +142,8 @@ def reconsider(scene: Scene, exchange: Exchange, order: OrderSnapshot) -> bool:
         move(scene, case, step)
         moved = True
     _keep_cut(scene, case)
-    keep_binding(scene, order, held=is_order_held(scene.session, scene.shop_id, order, scene.settings))
+    freed = order.in_order and exchange.state not in (*WAITING, State.REVIEW, State.CANCELLING)
+    keep_binding(scene, order, held=not freed and _is_held(scene, exchange, order))
     return moved
 
 
@@ -139,6 +153,11 @@ def open_case(scene: Scene, exchange: Exchange, order: OrderSnapshot) -> Case:
     units, latest = _collect(scene.session, returns)
     plan = make_plan(find_units(units, order.lines), latest, order.lines, read_policy(scene.settings))
     return Case(exchange, order, returns, plan, judged=bool(latest))
+
+
+def _is_held(scene: Scene, exchange: Exchange, order: OrderSnapshot) -> bool:
+    bound = order.in_order and is_bound(order)
+    return is_held(order.tags, scene.settings.exchange.hold_tags) or bound or exchange.hold_decided
 
 
 def read_policy(settings: Settings) -> QcPolicy:
@@ -162,9 +181,12 @@ def _read_facts(scene: Scene, case: Case) -> Facts:
     statuses = [Status(one.status) for one in known if one.status]
     return Facts(
         cancelled=order.cancelled,
-        held=is_held(order.tags, scene.settings.exchange.hold_tags) or exchange.hold_decided,
+        held=_is_held(scene, exchange, order),
         seen_held=exchange.seen_held,
-        fulfilled=order.fulfillment is not Fulfillment.NONE,
+        # the first lines of a native exchange's order have shipped before: only all of it says something
+        fulfilled=order.fulfillment is Fulfillment.FULL
+        if order.in_order
+        else order.fulfillment is not Fulfillment.NONE,
         decided=exchange.decided_by is not None,
         in_order=order.in_order,
         underway=UNDERWAY.get(exchange.code),
@@ -205,7 +227,8 @@ def _release(scene: Scene, case: Case, *, by_hand: bool) -> None:
         case.exchange.seen_held = True
         if by_hand or case.plan.kind is not PlanKind.CUT:
             withdraw_acts(scene, case.order.id, "the whole order is released")
-        want_release(scene, case.order.id)
+        if not case.order.in_order:  # a native exchange has no tag: its fulfillment hold is taken off
+            want_release(scene, case.order.id)
 
 
 def _cancel(scene: Scene, case: Case, *, by_hand: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import select
+from sqlalchemy import false, select
 from sqlalchemy.orm import Session
 
 from core.db import db_now
@@ -39,17 +39,19 @@ def link_returns(scene: Scene, exchange: Exchange, codes: Iterable[str], match: 
     scene.session.flush()
 
 
-def link_by_original(scene: Scene, exchange: Exchange, original_order: str | None) -> None:
-    """Rule 3: the order names the order it replaces, and exactly one open return of that order has no replacement.
+def link_by_original(scene: Scene, exchange: Exchange, originals: Iterable[str | None]) -> None:
+    """Rule 3: the order names the order it replaces (or, natively, is that order), and exactly one open return of that
+    order has no replacement.
 
     Weaker than a named return, so only an exchange without any link is linked so, and never to an RTO.
     """
-    if original_order is None or list_linked_codes(scene.session, exchange):
+    codes = [spelled for one in originals if one for spelled in spell_code(one)]
+    if not codes or list_linked_codes(scene.session, exchange):
         return
     taken = select(ExchangeLink.return_code).where(ExchangeLink.shop_id == scene.shop_id)
     query = select(ReturnOrder.code).where(
         ReturnOrder.shop_id == scene.shop_id,
-        ReturnOrder.forward_code.in_(spell_code(original_order)),
+        ReturnOrder.forward_code.in_(codes),
         ReturnOrder.known,
         ReturnOrder.type != ReturnType.RETURN_TO_ORIGIN,
         ReturnOrder.status.is_(None) | ReturnOrder.status.not_in(ENDED),
@@ -62,19 +64,22 @@ def link_by_original(scene: Scene, exchange: Exchange, original_order: str | Non
 
 def link_waiting(scene: Scene, forward_code: str) -> None:
     """A return of this order was registered: replacement orders that wait for one may be linked by rule 3 now."""
+    codes = spell_code(forward_code)
+    by_id = Order.order_id == int(codes[0]) if codes[0].isdecimal() and len(codes[0]) < 19 else false()
     linked = select(ExchangeLink.exchange_id)
     query = (
-        select(Exchange, Order.original_order)
+        select(Exchange, Order)
         .join(Order, (Order.shop_id == Exchange.shop_id) & (Order.order_id == Exchange.order_id))
         .where(
             Exchange.shop_id == scene.shop_id,
-            Order.original_order.in_(spell_code(forward_code)),
+            Order.original_order.in_(codes) | (Order.in_order & (Order.name.in_(codes) | by_id)),
             Exchange.id.not_in(linked),
         )
         .order_by(Exchange.id)
     )
-    for exchange, original_order in scene.session.execute(query).all():
-        link_by_original(scene, exchange, original_order)
+    for exchange, order in scene.session.execute(query).all():
+        originals = [order.name, str(order.order_id)] if order.in_order else [order.original_order]
+        link_by_original(scene, exchange, originals)
 
 
 def spell_code(code: str) -> list[str]:

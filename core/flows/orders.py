@@ -107,6 +107,7 @@ def concerns_us(session: Session, shop_id: int, order: OrderSnapshot, settings: 
     return (
         has_tag(order.tags, settings.exchange.replacement_tag)
         or settings.oms.sync == "all"
+        or order.in_order
         or session.get(Order, (shop_id, order.id)) is not None
     )
 
@@ -174,13 +175,16 @@ def _describe(order: OrderSnapshot, moved: bool, told: list[OmsNeed]) -> str:
 
 def _follow_exchange(scene: Scene, order: OrderSnapshot) -> bool:
     exchange = find_exchange(scene.session, scene.shop_id, order.id)
-    if exchange is None and not has_tag(order.tags, scene.settings.exchange.replacement_tag):
+    replaces = has_tag(order.tags, scene.settings.exchange.replacement_tag) or order.in_order
+    if exchange is None and not replaces:
         return False
     return reconsider(scene, note_replacement(scene, order), order)
 
 
 def _find_needs(session: Session, shop_id: int, order: OrderSnapshot, settings: Settings) -> list[OmsNeed]:
     if settings.oms.sync == "none":
+        return []
+    if order.in_order and settings.oms.sync != "all":  # the customer's first order: not ours to tell
         return []
     record = load_oms_record(session, shop_id, order.id)
     if record is None and not settings.oms.create_orders:

@@ -69,7 +69,6 @@ def register_return(scene: Scene, report: ReturnReport, event_id: int, content: 
     `content` is a digest of a full body's facts without its status; two full bodies that differ in it are a conflict.
     """
     session, shop_id, settings = scene.session, scene.shop_id, scene.settings
-    forward_to_partners(scene, report, event_id)
     order = ensure_return(session, shop_id, report.code, report.forward_code)
     if order.full_digest and content and content != order.full_digest:
         return parked(f"return {report.code} came again with other content: compare both versions")
@@ -128,9 +127,9 @@ def _advance(order: ReturnOrder, report: ReturnReport) -> bool:
 
 
 def _learn_awb(order: ReturnOrder, report: ReturnReport) -> bool:
-    changed = bool(report.awb) and (report.awb, report.transporter) != (order.awb, order.transporter)
-    if changed:
-        order.awb, order.transporter = report.awb, report.transporter or order.transporter
+    awb, transporter = report.awb or order.awb, report.transporter or order.transporter
+    changed = (awb, transporter) != (order.awb, order.transporter)
+    order.awb, order.transporter = awb, transporter
     return changed
 
 

@@ -19,6 +19,7 @@ from core.models import BridgeCredential, Effect, Event, SettingsVersion, Shop
 from core.settings import Settings, merge_secrets, parse_settings, split_secrets
 
 SHOP_DOMAIN = re.compile(r"[a-z0-9][a-z0-9-]{0,59}\.myshopify\.com")
+_KEEP = (None, "set", "not set")  # how a document says that a stored secret stays
 SYSTEMS = ("rms", "oms")
 
 
@@ -172,10 +173,10 @@ def _open_secrets(keyring: Keyring, saved: SettingsVersion) -> dict[str, str]:
 
 
 def _fill_secrets(document: dict[str, Any], stored: Mapping[str, str]) -> dict[str, Any]:
-    """Where a secret is absent or null and one is stored, put the stored one. Odd shapes are left for the check."""
+    """Where a secret is absent, null or as `show_settings` shows it, put the stored one. Odd shapes are left alone."""
     filled = dict(document)
     oms = filled.get("oms")
-    if isinstance(oms, dict) and oms.get("auth_password") is None and "oms.auth_password" in stored:
+    if isinstance(oms, dict) and oms.get("auth_password") in _KEEP and "oms.auth_password" in stored:
         filled["oms"] = {**oms, "auth_password": stored["oms.auth_password"]}
     partners = filled.get("partners")
     if isinstance(partners, list):
@@ -188,7 +189,8 @@ def _fill_headers(partner: Any, stored: Mapping[str, str]) -> Any:
         return partner
     prefix = f"partners.{partner.get('name')}."
     headers = {
-        name: stored.get(prefix + str(name)) if value is None else value for name, value in partner["headers"].items()
+        name: stored.get(prefix + str(name), value) if value in _KEEP else value
+        for name, value in partner["headers"].items()
     }
     return {**partner, "headers": headers}
 

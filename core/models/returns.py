@@ -35,7 +35,11 @@ class ReturnOrder(Base):
     full_digest: Mapped[str | None] = mapped_column(String(64))
     expected_at: Mapped[datetime | None] = mapped_column(Moment)  # OMS acknowledged the expectation
     created_at: Mapped[datetime] = mapped_column(Moment)
-    __table_args__ = (UniqueConstraint("shop_id", "code"), Index("ix_return_orders_forward", "shop_id", "forward_code"))
+    __table_args__ = (
+        UniqueConstraint("shop_id", "code"),
+        Index("ix_return_orders_forward", "shop_id", "forward_code"),
+        Index("ix_return_orders_awb", "shop_id", "awb"),
+    )
 
 
 class ReturnUnitRow(Base):

@@ -48,7 +48,7 @@ class BridgeCredential(Base):
     __tablename__ = "bridge_credentials"
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     shop_id: Mapped[int] = mapped_column(ForeignKey("shops.id", ondelete="CASCADE"))
-    system: Mapped[str] = mapped_column(String(8))  # rms | oms
+    system: Mapped[str] = mapped_column(String(8))  # rms | oms | cp | st
     username: Mapped[str] = mapped_column(String(64), unique=True)
     password_hash: Mapped[str] = mapped_column(String(64))
     created_at: Mapped[datetime] = mapped_column(Moment)

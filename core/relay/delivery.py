@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import func, select, update
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from core.clock import monotonic
@@ -57,17 +58,48 @@ def deliver(runtime: Runtime, limit: int = _PARALLEL) -> int:
 def deliver_one(runtime: Runtime, claim: Claim, claimed_at: float) -> None:
     """One attempt at one effect, start to end. A lost lease ends it in silence: another worker has the effect."""
     try:
-        prepared = _prepare(runtime, claim)
-        if prepared is None:
+        if monotonic() - claimed_at > LEASE_SECONDS * SEND_SHARE:
+            _give_back(runtime, claim)
             return
-        began = monotonic()
-        if began - claimed_at > LEASE_SECONDS * SEND_SHARE:
-            result: Result = Throttled("the worker was too slow to start", retry_after=1)
-        else:
-            result = _act(runtime, prepared)
-        _conclude(runtime, claim, prepared, result, monotonic() - began)
+        prepared = _prepare(runtime, claim)
+        if prepared is not None:
+            _carry_out(runtime, claim, prepared, claimed_at)
     except LeaseLost:
         logger.warning("effect %s: the lease ran out; another worker has it", claim.id)
+    except SQLAlchemyError:
+        raise  # the database is away: the lease runs out, and the effect is looked at again
+    except Exception as error:  # noqa: BLE001 - a fault of ours in one effect must not stop the others
+        incident = log_incident(logger, f"effect {claim.id}")
+        _blame_ourselves(runtime, claim, f"fault of ours, incident {incident} ({type(error).__name__})")
+
+
+def _carry_out(runtime: Runtime, claim: Claim, prepared: Prepared, claimed_at: float) -> None:
+    began = monotonic()
+    if began - claimed_at > LEASE_SECONDS * SEND_SHARE:
+        result: Result = Throttled("the worker was too slow to start", retry_after=1)
+    else:
+        result = _act(runtime, prepared)
+    _conclude(runtime, claim, prepared, result, monotonic() - began)
+
+
+def _give_back(runtime: Runtime, claim: Claim) -> None:
+    """Too much of the lease is gone to begin: nothing was begun."""
+    with runtime.database.write() as session:
+        _rest_until(_load(session, claim), db_now(), None)
+
+
+def _blame_ourselves(runtime: Runtime, claim: Claim, words: str) -> None:
+    """Count the failure. If a send had begun, its outcome is unknown to us, whatever the far side did."""
+    with runtime.database.write() as session:
+        effect = _load(session, claim)
+        begun = select(Attempt).where(Attempt.effect_id == effect.id, Attempt.result.is_(None))
+        attempt = session.scalars(begun.order_by(Attempt.id.desc())).first()
+        if attempt is not None:
+            attempt.result, attempt.excerpt = "ambiguous", words
+        sent = attempt is not None and attempt.act == _SEND
+        _write_failure(
+            runtime, session, effect, Ambiguous(words) if sent else Transient(words), _SEND if sent else _LOOK
+        )
 
 
 def _prepare(runtime: Runtime, claim: Claim) -> Prepared | None:

@@ -10,7 +10,7 @@ import logging
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import case, or_, select, update
 from sqlalchemy.orm import Session
 
 from core.crypto import Keyring
@@ -104,7 +104,12 @@ def claim_events(session: Session, limit: int) -> list[Claim]:
     rows = session.execute(
         update(Event)
         .where(Event.id.in_(select(chosen.c.id)))
-        .values(lease_until=db_now(LEASE_SECONDS), fence=Event.fence + 1)
+        .values(
+            lease_until=db_now(LEASE_SECONDS),
+            fence=Event.fence + 1,
+            # a lease that ran out is an attempt: an event that kills its worker must not come back for ever
+            attempts=Event.attempts + case((Event.lease_until.isnot(None), 1), else_=0),
+        )
         .returning(Event.id, Event.fence, Event.priority)
         .execution_options(synchronize_session=False)
     )
@@ -127,7 +132,10 @@ def think(runtime: Runtime, limit: int = 20) -> int:
 
 def think_about(runtime: Runtime, claim: Claim) -> None:
     """Bring one event to its outcome, or put it off."""
-    delivery = _load(runtime, claim)
+    delivery, attempts = _load(runtime, claim)
+    if attempts > 0 and next_wait("event", attempts) is None:
+        _end(runtime, claim, parked(f"given up after {attempts} attempts, the last of them interrupted"))
+        return
     handler = runtime.registry.find_handler(delivery.source, delivery.topic)
     if handler is None:
         _end(runtime, claim, unknown(f"no rule for {delivery.source} {delivery.topic}"))
@@ -149,11 +157,12 @@ def think_about(runtime: Runtime, claim: Claim) -> None:
         _put_off(runtime, claim, Transient(f"fault of ours, incident {incident} ({type(error).__name__})"))
 
 
-def _load(runtime: Runtime, claim: Claim) -> Delivery:
+def _load(runtime: Runtime, claim: Claim) -> tuple[Delivery, int]:
     with runtime.database.read() as session:
         event = session.get_one(Event, claim.id)
         body = read_body(session, runtime.keyring, event.shop_id, event.id)
-        return Delivery(event.id, event.shop_id, event.source, event.topic, event.received_at, body)
+        delivery = Delivery(event.id, event.shop_id, event.source, event.topic, event.received_at, body)
+        return delivery, event.attempts
 
 
 def _end(runtime: Runtime, claim: Claim, outcome: Outcome) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 
 from core.clock import monotonic
 from core.db import db_now
-from core.models import Effect, Event
+from core.models import Effect, Event, ReturnOrder
 from core.relay.delivery import deliver
 from core.relay.duties import start_duties
 from core.relay.inbox import think, waiting_events
@@ -59,9 +59,18 @@ def purge_bodies(runtime: Runtime) -> int:
     needed = select(Effect.event_id).where(
         Effect.state.in_(("pending", "sending", "parked")), Effect.event_id.isnot(None)
     )
+    unsent = select(ReturnOrder.full_event_id).where(
+        ReturnOrder.expected_at.is_(None), ReturnOrder.full_event_id.isnot(None)
+    )
     chosen = (
         select(Event.id)
-        .where(Event.received_at < old, Event.body.isnot(None), Event.outcome.isnot(None), Event.id.not_in(needed))
+        .where(
+            Event.received_at < old,
+            Event.body.isnot(None),
+            Event.outcome.isnot(None),
+            Event.id.not_in(needed),
+            Event.id.not_in(unsent),
+        )
         .limit(_PURGE_BATCH)
     )
     with runtime.database.write() as session:

@@ -102,7 +102,9 @@ def withdraw(session: Session, shop_id: int, aspect: str, reason: str) -> None:
     """Supersede an aspect's effects that were never sent. What was sent runs its course and is looked at."""
     session.execute(
         update(Effect)
-        .where(Effect.shop_id == shop_id, Effect.aspect == aspect, Effect.state.in_(SENDABLE), ~Effect.started)
+        .where(
+            Effect.shop_id == shop_id, Effect.aspect == aspect, Effect.state.in_((*SENDABLE, "parked")), ~Effect.started
+        )
         .values(state="superseded", reason=reason, ended_at=db_now(), fence=Effect.fence + 1)
     )
 

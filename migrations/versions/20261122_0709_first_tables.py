@@ -217,6 +217,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_return_orders")),
         sa.UniqueConstraint("shop_id", "code", name=op.f("uq_return_orders_shop_id_code")),
     )
+    op.create_index("ix_return_orders_awb", "return_orders", ["shop_id", "awb"], unique=False)
     op.create_index("ix_return_orders_forward", "return_orders", ["shop_id", "forward_code"], unique=False)
     op.create_table(
         "attempts",
@@ -312,6 +313,7 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_attempts_effect_id"), table_name="attempts")
     op.drop_table("attempts")
     op.drop_index("ix_return_orders_forward", table_name="return_orders")
+    op.drop_index("ix_return_orders_awb", table_name="return_orders")
     op.drop_table("return_orders")
     op.drop_index("ix_exchanges_state", table_name="exchanges")
     op.drop_table("exchanges")

@@ -52,7 +52,7 @@ class TrackingHandler:
         missing = find_gaps(report, order)
         if missing:
             return missing
-        scene = Scene(session, delivery.shop_id, _mute(settings), delivery.id)
+        scene = Scene(session, delivery.shop_id, settings, delivery.id)
         outcome = take_return(scene, report, delivery.id, None)
         return _word(outcome, told)
 
@@ -87,11 +87,6 @@ def find_gaps(report: ReturnReport, order: ReturnOrder | None) -> Outcome | None
     return parked(
         f"return {report.code} is not known and the webhook names no {', no '.join(missing)}: RMS must push it"
     )
-
-
-def _mute(settings: Settings) -> Settings:
-    """The settings without partners: only what RMS pushes is forwarded, and a partner does not hear its own words."""
-    return settings.model_copy(update={"partners": []})
 
 
 def _word(outcome: Outcome, told: Tracking) -> Outcome:
