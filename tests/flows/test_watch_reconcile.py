@@ -9,7 +9,7 @@ import pytest
 from click.testing import Result
 from sqlalchemy import update
 
-from core.clock import utc_now
+from core.clock import parse_time, utc_now
 from core.domain.exchange import State
 from core.errors import Fault
 from core.models import WatchPlace
@@ -39,10 +39,11 @@ def command(stage: Stage, *arguments: str) -> Result:
 
 def lose_order(stage: Stage, **facts: Any) -> dict[str, Any]:
     """A replacement order of which no webhook comes."""
+    heard = len(stage.events("orders/create"))
     stage.sandbox.shopify.delivery.lose_next()
     order = stage.new_order(LINES, **facts)
     stage.settle()
-    assert stage.events("orders/create") == []
+    assert len(stage.events("orders/create")) == heard
     return order
 
 
@@ -91,7 +92,7 @@ def test_the_watermark_moves_to_the_newest_change_and_the_next_walk_starts_befor
     run_duty(stage, "reconcile")
     seen = place(stage)
     assert seen.seen_until is not None
-    assert seen.seen_until.strftime("%Y-%m-%dT%H:%M:%S") == order["updated_at"][:19]
+    assert seen.seen_until == parse_time(order["updated_at"])
     assert (seen.cursor, seen.since) == (None, None)
     with stage.runtime.database.write() as session:
         session.execute(update(WatchPlace).values(seen_until=seen.seen_until + timedelta(minutes=4)))
