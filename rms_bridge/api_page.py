@@ -15,6 +15,9 @@ from rms_bridge.schemas import REF, WHEN, Json, find_object
 _SIMPLE = {"string": "text", "number": "number", "integer": "whole number", "boolean": "true or false"}
 
 
+Answer = tuple[str, str, str]  # status, words, example
+
+
 @dataclass(frozen=True)
 class Row:
     """One field of a body."""
@@ -45,7 +48,8 @@ class Section:
     operation: Json
     rows: tuple[Row, ...]
     examples: tuple[tuple[str, str], ...]
-    answers: tuple[tuple[str, str, str], ...]  # status, words, example
+    answers: tuple[Answer, ...]
+    errors: tuple[str, ...]  # statuses with the common error shape
 
 
 def list_sections(document: Json) -> list[Section]:
@@ -57,6 +61,8 @@ def _make_section(document: Json, path: str, item: Json) -> Section:
     operations = {method: one for method, one in item.items() if method != "parameters"}
     operation = next(iter(operations.values()))
     content = operation["requestBody"]["content"]["application/json"]
+    answers = list(_list_answers(document["components"]["responses"], operation["responses"]))
+    errors = {status for status, _, _ in list_errors(document)}
     return Section(
         anchor=path.strip("/").replace("/", "-").replace("{", "").replace("}", ""),
         methods=tuple(method.upper() for method in operations),
@@ -64,7 +70,8 @@ def _make_section(document: Json, path: str, item: Json) -> Section:
         operation=operation,
         rows=tuple(_list_rows(document["components"]["schemas"], content["schema"])),
         examples=tuple((name, _dump(one["value"])) for name, one in content["examples"].items()),
-        answers=tuple(_list_answers(document["components"]["responses"], operation["responses"])),
+        answers=tuple(one for one in answers if one[0] not in errors),
+        errors=tuple(status for status, _, _ in answers if status in errors),
     )
 
 
@@ -115,9 +122,27 @@ def _describe_limits(kind: Json) -> str:
     return f", {kind['minimum']:,} to {kind['maximum']:,}" if "maximum" in kind else ""
 
 
-def _list_answers(responses: Json, given: Json) -> Iterator[tuple[str, str, str]]:
+def list_errors(document: Json) -> list[Answer]:
+    """What any endpoint may answer in the common error shape, by status."""
+    responses = document["components"]["responses"]
+    given = {status: one for path in document["paths"].values() for status, one in _list_given(path)}
+    common = {status: one for status, one in sorted(given.items()) if _find_name(one).isupper()}
+    return list(_list_answers(responses, common))
+
+
+def _list_given(path: Json) -> Iterator[tuple[str, Json]]:
+    for method, operation in path.items():
+        if method != "parameters":
+            yield from operation["responses"].items()
+
+
+def _find_name(reference: Json) -> str:
+    return str(reference["$ref"]).rpartition("/")[2]
+
+
+def _list_answers(responses: Json, given: Json) -> Iterator[Answer]:
     for status, one in given.items():
-        answer = responses[one["$ref"].rpartition("/")[2]]
+        answer = responses[_find_name(one)]
         content = answer.get("content", {}).get("application/json")
         yield status, answer["description"], _dump(content["example"]) if content else ""
 

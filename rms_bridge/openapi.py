@@ -16,7 +16,7 @@ from pydantic.alias_generators import to_camel
 from pydantic.json_schema import models_json_schema
 
 from core.runtime import Runtime
-from rms_bridge.api_page import list_sections, mark_up, mark_up_code
+from rms_bridge.api_page import list_errors, list_sections, mark_up, mark_up_code
 from rms_bridge.operations import BRIDGE, OPERATIONS, Operation
 from rms_bridge.partners.contract import Loose
 from rms_bridge.schemas import REF, Json, make_loose_schema, make_schemas
@@ -93,6 +93,7 @@ def make_blueprint(runtime: Runtime, bodies: Mapping[str, type[BaseModel]]) -> B
             "api_docs.html",
             document=build(),
             sections=list_sections(build()),
+            errors=list_errors(build()),
             mark_up=mark_up,
             mark_up_code=mark_up_code,
             nonce=nonce,

@@ -187,7 +187,7 @@ def test_operation_ids_differ(document: Json) -> None:
 class Outline(HTMLParser):
     """What a page asks a browser to fetch or run, and whether its tags close."""
 
-    VOID = frozenset({"meta", "link", "br", "img", "input"})
+    VOID = frozenset({"meta", "link", "br", "wbr", "img", "input"})
 
     def __init__(self, text: str) -> None:
         super().__init__()

@@ -36,7 +36,7 @@ from core.relay.jobs import work
 from core.runtime import Runtime
 from tests.integration.conftest import settings_of_tests
 
-EXAMPLES, FEWER = 20, 5  # per endpoint and mode; fewer where another endpoint has the same schema
+EXAMPLES, FEWER = 12, 3  # per endpoint and mode; fewer where another endpoint has the same schema
 SHOP = "contract-test.myshopify.com"
 Headers = dict[str, str]
 ENDPOINTS = (
@@ -176,7 +176,7 @@ def test_a_valid_body_is_taken_or_breaks_a_rule_said_in_words(live: Live, method
 
     cases = live.make_cases(method, path, GenerationMode.POSITIVE)
     _try_cases(live, cases.map(_name_courier) if path == "/rms/return-orders" else cases, prove, _count(method, path))
-    assert live.answers[200] >= 3, live.answers
+    assert live.answers[200] >= 1, live.answers
 
 
 @pytest.mark.parametrize(("method", "path"), [one for one in ENDPOINTS if "/hooks/" not in one[1]])
@@ -185,7 +185,7 @@ def test_an_invalid_body_is_refused(live: Live, method: str, path: str) -> None:
         assert answer.status_code in (400, 415), (answer.status_code, case.body, answer.text)
 
     _try_cases(live, live.make_cases(method, path, GenerationMode.NEGATIVE), prove, _count(method, path))
-    assert live.answers[400] >= 3, live.answers
+    assert live.answers[400] >= 2, live.answers
 
 
 @at_every_endpoint
