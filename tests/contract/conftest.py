@@ -5,6 +5,7 @@ OMS_LOCATION and OMS_SKUS (two, comma-separated) name what exists there. Codes a
 
 from __future__ import annotations
 
+import _socket
 import os
 import socket
 from collections.abc import Callable, Generator, Iterator
@@ -27,7 +28,7 @@ def reachable(closed_network: None) -> Iterator[None]:
     parts = urlsplit(FOREIGN)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     addresses = {found[4][0] for found in socket.getaddrinfo(parts.hostname, port)} if FOREIGN else set()
-    guarded, opened = socket.socket.connect, next(base.connect for base in socket.socket.__mro__[1:])
+    guarded, opened = socket.socket.connect, _socket.socket.connect
 
     def connect(self: socket.socket, address: tuple[object, ...]) -> None:
         (opened if address[0] in addresses else guarded)(self, address)
