@@ -277,7 +277,7 @@ def read_retry_after(answer: Answer) -> float | None:
     """`Retry-After` in seconds; fractions as Shopify sends them are read, dates and nonsense are not."""
     with contextlib.suppress(TypeError, ValueError):
         seconds = float(answer.headers.get("Retry-After", ""))
-        return max(0.0, min(seconds, 24 * 3600)) if math.isfinite(seconds) else None
+        return None if math.isnan(seconds) else max(0.0, min(seconds, 24 * 3600))
     return None
 
 

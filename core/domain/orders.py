@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -135,7 +135,7 @@ class OmsRecord:
     on_hold: bool
     ordered: Mapping[int, int]  # quantities OMS was told at creation; a line gone by then was never told
     cancelled: Mapping[int, int]  # absolute cancelled quantities
-    members: Mapping[int, tuple[int, ...]]  # code -> the Shopify lines it stands for, where they are several
+    members: Mapping[int, tuple[int, ...]] = field(default_factory=dict)  # code -> its Shopify lines, where several
 
     def list_members(self, code: int) -> tuple[int, ...]:
         """The Shopify lines an OMS line stands for."""

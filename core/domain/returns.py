@@ -95,16 +95,6 @@ class CountsAs(StrEnum):
     REVIEW = "review"
 
 
-class Judgement(StrEnum):
-    """What all verdicts of a replacement order's returns add up to."""
-
-    WAIT = "wait"
-    ALL_PASS = "all_pass"
-    ALL_FAIL = "all_fail"
-    MIXED = "mixed"
-    REVIEW = "review"
-
-
 def weigh(verdict: UnitVerdict, reasons: Mapping[str, CountsAs]) -> CountsAs:
     """PASS passes; a FAIL counts as the merchant's table says of its reason, else as a fail."""
     if verdict.verdict is Verdict.PASS:
@@ -113,26 +103,15 @@ def weigh(verdict: UnitVerdict, reasons: Mapping[str, CountsAs]) -> CountsAs:
 
 
 def match_verdicts(units: Sequence[ReturnUnit], latest: Mapping[str, UnitVerdict]) -> dict[str, UnitVerdict]:
-    """The verdict of each unit by item code; one under an unknown code goes to the only unjudged unit of its SKU."""
-    matched = {unit.item_code: latest[unit.item_code] for unit in units if unit.item_code in latest}
+    """The verdict of each unit by item code. One under an unknown code goes to a unit by SKU when that is unambiguous:
+    it is the SKU's only stray verdict, and the unit is the SKU's only one without a verdict.
+    """
     known = {unit.item_code for unit in units}
-    for code, verdict in latest.items():
-        candidates = [unit.item_code for unit in units if unit.sku == verdict.sku and unit.item_code not in matched]
-        if code not in known and len(candidates) == 1:
-            matched[candidates[0]] = verdict
+    matched = {code: latest[code] for code in known if code in latest}
+    strays = [verdict for code, verdict in latest.items() if code not in known]
+    for sku in {verdict.sku for verdict in strays}:
+        lost = [verdict for verdict in strays if verdict.sku == sku]
+        open_units = [unit.item_code for unit in units if unit.sku == sku and unit.item_code not in matched]
+        if len(lost) == 1 and len(open_units) == 1:
+            matched[open_units[0]] = lost[0]
     return matched
-
-
-def judge(
-    units: Sequence[ReturnUnit], latest: Mapping[str, UnitVerdict], reasons: Mapping[str, CountsAs] | None = None
-) -> Judgement:
-    """Add up verdicts. Units not known yet, or one without a verdict, mean: wait."""
-    matched = match_verdicts(units, latest)
-    if not units or len(matched) < len(units):
-        return Judgement.WAIT
-    counted = {weigh(verdict, reasons or {}) for verdict in matched.values()}
-    if CountsAs.REVIEW in counted:
-        return Judgement.REVIEW
-    if counted == {CountsAs.PASS}:
-        return Judgement.ALL_PASS
-    return Judgement.ALL_FAIL if counted == {CountsAs.FAIL} else Judgement.MIXED

@@ -15,7 +15,7 @@ from sqlalchemy import select
 
 from core.config import Config
 from core.domain.effects import OMS_UNHOLD_ORDER
-from core.embedded import EmbeddedServer
+from core.embedded import EmbeddedServer, EmbeddedServerFault
 from core.models import Effect, Event
 from core.registry import Done, handled
 from core.relay.inbox import claim_events
@@ -183,7 +183,7 @@ def test_an_embedded_server_that_does_not_start_is_no_fault_of_the_caller() -> N
     """The door rings after its commit: whatever is wrong with Redis, the delivery is stored and answered 200."""
 
     def fail() -> str:
-        raise RuntimeError("the embedded Valkey server did not start")
+        raise EmbeddedServerFault("the embedded Valkey server did not start")
 
     bell = Doorbell(fail)
     assert bell.ring() is False

@@ -5,14 +5,13 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.domain.plan import Plan, PlanKind, QcPolicy, make_plan
 from core.domain.returns import (
     CountsAs,
-    Judgement,
     ReturnUnit,
     UnitVerdict,
     Verdict,
     explode_items,
-    judge,
     match_verdicts,
 )
 from core.domain.statuses import ARRIVED, ENDED, Status, may_follow
@@ -37,12 +36,12 @@ def by_code(verdicts: list[UnitVerdict]) -> dict[str, UnitVerdict]:
 def test_judging_is_total_and_blind_to_order(
     units: list[ReturnUnit], verdicts: list[UnitVerdict], random: object
 ) -> None:
-    judged = judge(units, by_code(verdicts), TABLE)
-    assert isinstance(judged, Judgement)
+    planned = make_plan(units, by_code(verdicts), [], QcPolicy(reasons=TABLE))
+    assert isinstance(planned, Plan)
     other_units, other_verdicts = list(units), list(verdicts)
     random.shuffle(other_units)  # type: ignore[attr-defined]
     random.shuffle(other_verdicts)  # type: ignore[attr-defined]
-    assert judge(other_units, by_code(other_verdicts), TABLE) is judged
+    assert make_plan(other_units, by_code(other_verdicts), [], QcPolicy(reasons=TABLE)) == planned
 
 
 @given(UNITS, VERDICTS)
@@ -54,7 +53,7 @@ def test_each_verdict_serves_one_unit_of_its_kind(units: list[ReturnUnit], verdi
 
 @given(UNITS, VERDICTS)
 def test_a_release_needs_every_unit_to_pass(units: list[ReturnUnit], verdicts: list[UnitVerdict]) -> None:
-    if judge(units, by_code(verdicts)) is Judgement.ALL_PASS:
+    if make_plan(units, by_code(verdicts), [], QcPolicy()).kind is PlanKind.RELEASE:
         assert units
         passed = [verdict for verdict in verdicts if verdict.verdict is Verdict.PASS]
         assert len(passed) >= len(units)
