@@ -144,11 +144,11 @@ def test_the_command_says_how_many_were_news(stage: Stage, monkeypatch: pytest.M
     assert {stage.state(order)[0] for order in lost} == {State.AWAITING_RETURN}
 
 
-@pytest.mark.parametrize("since", ["yesterday", "2026-01-31T10:00:00", "2026-13-01", ""])
-def test_a_time_that_is_none_is_refused(stage: Stage, since: str) -> None:
-    ended = command(stage, "reconcile", stage.shop, "--since", since)
-    assert ended.exit_code == 2
-    assert "e.g. 2026-01-31" in ended.output
+def test_a_time_that_is_none_is_refused(stage: Stage) -> None:
+    for since in ("yesterday", "2026-01-31T10:00:00", "2026-13-01", ""):
+        ended = command(stage, "reconcile", stage.shop, "--since", since)
+        assert ended.exit_code == 2
+        assert "e.g. 2026-01-31" in ended.output
 
 
 def test_a_shop_that_is_not_there_and_a_shopify_that_is_away_are_said(stage: Stage) -> None:
