@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 from core.db import db_now
 from core.models import Event, ExchangeHistory
 from tests.flows.stage import HOLD, Stage
-from tests.flows.watch_stage import await_verdict, go_by, run_due, run_duty
+from tests.flows.watch_stage import await_verdict, go_by, on_sqlite, run_due, run_duty
 
 TWO = {"I-1": "SHIRT-M", "I-2": "SHIRT-M"}
 
@@ -19,6 +19,7 @@ def history(stage: Stage, code: str) -> list[str | None]:
         return list(session.scalars(select(ExchangeHistory.actor).where(ExchangeHistory.code == code)))
 
 
+@on_sqlite
 def test_nothing_is_late_before_its_time(stage: Stage) -> None:
     order = await_verdict(stage)
     go_by(stage, 4.9)
@@ -62,6 +63,7 @@ def test_the_deadline_cancels_when_the_settings_say_so(stage: Stage) -> None:
     assert stage.oms_order(order)["status"] == "CANCELLED"
 
 
+@on_sqlite
 def test_a_cancel_by_deadline_cools_off_and_a_person_can_stop_it(stage: Stage) -> None:
     stage.configure({"qc": {"on_deadline": "cancel"}, "cancel": {"cooling_off_minutes": 10}})
     order = await_verdict(stage)
@@ -77,6 +79,7 @@ def test_a_cancel_by_deadline_cools_off_and_a_person_can_stop_it(stage: Stage) -
     assert stage.shopify_order(order)["cancelled_at"] is None
 
 
+@on_sqlite
 @pytest.mark.parametrize("actor", ["partner", "none"])
 def test_a_deadline_never_acts_where_the_app_does_not(stage: Stage, actor: str) -> None:
     stage.configure({"qc": {"on_deadline": "cancel", "actor": actor}})
@@ -87,6 +90,7 @@ def test_a_deadline_never_acts_where_the_app_does_not(stage: Stage, actor: str) 
     assert not [one for one in stage.effects() if one.kind.startswith("shopify.")]
 
 
+@on_sqlite
 def test_a_deadline_does_not_act_against_a_verdict_that_is_known(stage: Stage) -> None:
     stage.configure({"qc": {"on_deadline": "release"}})
     order = await_verdict(stage, TWO)
@@ -114,6 +118,7 @@ def test_an_order_held_too_long_is_raised_once_and_says_what_it_waited_for(stage
     assert history(stage, "held_too_long") == ["deadline"]
 
 
+@on_sqlite
 def test_an_order_in_review_is_held_too_long_too(stage: Stage) -> None:
     order = await_verdict(stage)
     go_by(stage, 5.1)
@@ -138,6 +143,7 @@ def test_a_partner_that_does_nothing_is_raised(stage: Stage, said: str) -> None:
     assert stage.state(order) == ("review", "partner_overdue")
 
 
+@on_sqlite
 def test_a_paused_shop_has_no_deadlines(stage: Stage) -> None:
     order = await_verdict(stage)
     go_by(stage, 5.1)
@@ -149,6 +155,7 @@ def test_a_paused_shop_has_no_deadlines(stage: Stage) -> None:
     assert stage.state(order) == ("review", "verdict_overdue")
 
 
+@on_sqlite
 def test_in_observe_mode_it_is_decided_and_nothing_sent(stage: Stage) -> None:
     stage.configure({"qc": {"on_deadline": "release"}})
     order = await_verdict(stage)

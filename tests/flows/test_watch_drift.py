@@ -11,7 +11,7 @@ from sqlalchemy import update
 from core.models import Effect, OmsOrder
 from core.watch import DriftWatch
 from tests.flows.stage import HOLD, REPLACEMENT, Stage
-from tests.flows.watch_stage import await_verdict, check_drift, findings, go_by, kinds, run_due, run_duty
+from tests.flows.watch_stage import await_verdict, check_drift, findings, go_by, kinds, on_sqlite, run_due, run_duty
 
 LINES = [{"sku": "SHIRT-L", "quantity": 1}]
 
@@ -48,6 +48,7 @@ def test_free_in_shopify_and_held_in_oms_is_repaired(stage: Stage) -> None:
     assert stage.state(order) == ("overridden", "lifted_by_hand")
 
 
+@on_sqlite
 def test_cancelled_in_shopify_and_not_in_oms_is_repaired(stage: Stage) -> None:
     order = new_order(stage)
     lose(stage)
@@ -59,6 +60,7 @@ def test_cancelled_in_shopify_and_not_in_oms_is_repaired(stage: Stage) -> None:
     assert stage.oms_order(order)["status"] == "CANCELLED"
 
 
+@on_sqlite
 def test_a_change_that_is_nothing_to_oms_is_repaired(stage: Stage) -> None:
     order = new_order(stage)
     lose(stage)
@@ -103,6 +105,7 @@ def test_a_hold_lifted_in_oms_is_left_to_a_person_and_clears_itself(stage: Stage
     assert len(findings(stage, every=True)) == 2
 
 
+@on_sqlite
 def test_an_order_that_oms_lost_is_found(stage: Stage) -> None:
     new_order(stage)
     stage.sandbox.oms.reset()
@@ -110,6 +113,7 @@ def test_an_order_that_oms_lost_is_found(stage: Stage) -> None:
     assert kinds(stage) == ["oms_missing"]
 
 
+@on_sqlite
 def test_oms_away_is_no_finding_and_what_it_acknowledged_is_compared(stage: Stage) -> None:
     order = new_order(stage)
     stage.sandbox.oms.faults.add({"match": "GET /search/order", "status": 503})
@@ -166,6 +170,7 @@ def test_a_held_order_without_a_return_is_a_task_after_a_day(stage: Stage) -> No
     assert kinds(stage) == []
 
 
+@on_sqlite
 def test_an_order_deleted_in_shopify_is_found(stage: Stage) -> None:
     order = new_order(stage)
     shop = stage.sandbox.shopify.shop(stage.shop)
@@ -174,6 +179,7 @@ def test_an_order_deleted_in_shopify_is_found(stage: Stage) -> None:
     assert kinds(stage) == ["order_gone"]
 
 
+@on_sqlite
 def test_what_changed_a_moment_ago_is_not_judged(stage: Stage) -> None:
     order = new_order(stage)
     lose(stage)
@@ -182,6 +188,7 @@ def test_what_changed_a_moment_ago_is_not_judged(stage: Stage) -> None:
     assert findings(stage, every=True) == []
 
 
+@on_sqlite
 def test_only_a_live_shop_is_checked(stage: Stage) -> None:
     new_order(stage, code=None)
     go_by(stage, 1.1)
@@ -192,6 +199,7 @@ def test_only_a_live_shop_is_checked(stage: Stage) -> None:
         assert kinds(stage) == []
 
 
+@on_sqlite
 def test_a_repair_that_does_not_help_is_given_up_after_three(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     order = new_order(stage)
     lose(stage)
@@ -203,6 +211,7 @@ def test_a_repair_that_does_not_help_is_given_up_after_three(stage: Stage, monke
     assert [one.repairs for one in findings(stage)] == [3]
 
 
+@on_sqlite
 def test_many_exchanges_are_taken_some_at_a_time(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("core.watch._LOOKS", 2)
     orders = [stage.new_order(LINES, code=f"RET-{number}", tags=[REPLACEMENT, HOLD]) for number in range(3)]
@@ -219,6 +228,7 @@ def test_many_exchanges_are_taken_some_at_a_time(stage: Stage, monkeypatch: pyte
     assert len(looked) == 5
 
 
+@on_sqlite
 def test_findings_are_listed(stage: Stage) -> None:
     order = new_order(stage)
     runner = stage.app.test_cli_runner()

@@ -18,7 +18,7 @@ from core.relay.duties import run_due_duties
 from core.relay.jobs import sweep
 from core.runtime import Runtime
 from tests.flows.stage import Stage
-from tests.flows.watch_stage import run_due
+from tests.flows.watch_stage import on_sqlite, run_due
 
 HOUSE = 0
 
@@ -56,6 +56,7 @@ def wait_seconds(stage: Stage, key: str) -> float:
     return (found.due_at - found.ended_at).total_seconds()
 
 
+@on_sqlite
 def test_a_duty_runs_once_in_its_time(stage: Stage) -> None:
     work = Count()
     enter(stage, one=work)
@@ -93,6 +94,7 @@ def test_a_duty_that_fails_stops_no_other_and_has_its_next_turn(stage: Stage, er
     assert rows(stage)["bad"].trouble is None
 
 
+@on_sqlite
 def test_a_fault_of_ours_is_named_by_its_incident_and_not_by_its_words(stage: Stage) -> None:
     enter(stage, bad=Count(error=ValueError("a secret")))
     run_due_duties(stage.runtime)
@@ -101,6 +103,7 @@ def test_a_fault_of_ours_is_named_by_its_incident_and_not_by_its_words(stage: St
     assert "secret" not in trouble
 
 
+@on_sqlite
 def test_one_that_asks_for_more_goes_on_soon(stage: Stage) -> None:
     work = Count(answer=3)
     enter(stage, one=work)
@@ -144,6 +147,7 @@ def test_a_shop_has_its_own_turn_in_the_modes_of_the_duty(stage: Stage) -> None:
     assert run_due(stage) == 1
 
 
+@on_sqlite
 def test_a_sweep_goes_on_while_a_duty_hangs(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(duties, "_WAIT_SECONDS", 0.1)
     slow = Count(seconds=1.5)
@@ -168,6 +172,7 @@ def test_the_duties_of_the_product_all_run(stage: Stage) -> None:
     assert [one.trouble for one in found.values()] == [None] * 4
 
 
+@on_sqlite
 def test_without_a_token_the_trouble_is_written_down(stage: Stage) -> None:
     stage.sandbox.shopify.faults.add({"match": "OrdersUpdatedSince", "status": 401, "times": 1})
     run_due_duties(stage.runtime, 60)
@@ -176,6 +181,7 @@ def test_without_a_token_the_trouble_is_written_down(stage: Stage) -> None:
     assert rows(stage)[f"reconcile:{stage.shop_id}"].trouble is None
 
 
+@on_sqlite
 def test_a_database_that_is_away_does_not_end_the_sweeper(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_: Runtime) -> int:
         raise ConnectionError("away")

@@ -16,7 +16,7 @@ from core.models import WatchPlace
 from shopify_app import reconcile
 from shopify_app.reconcile import make_reconciler
 from tests.flows.stage import HOLD, Stage
-from tests.flows.watch_stage import run_duty
+from tests.flows.watch_stage import on_sqlite, run_duty
 
 LINES = [{"sku": "SHIRT-L", "quantity": 1}]
 
@@ -47,6 +47,7 @@ def lose_order(stage: Stage, **facts: Any) -> dict[str, Any]:
     return order
 
 
+@on_sqlite
 def test_a_lost_order_is_found(stage: Stage) -> None:
     order = lose_order(stage)
     assert run_duty(stage, "reconcile") is None
@@ -68,6 +69,7 @@ def test_a_lost_lift_is_found_and_told_to_oms(stage: Stage) -> None:
     assert stage.oms_order(order)["on_hold"] is False
 
 
+@on_sqlite
 def test_what_is_known_and_what_is_not_ours_makes_no_event(stage: Stage) -> None:
     stage.new_order(LINES)
     stage.new_order(LINES, code=None, tags=["gift"])
@@ -120,6 +122,7 @@ def test_a_walk_that_was_cut_off_goes_on_where_it_was(stage: Stage, monkeypatch:
     assert place(stage).cursor is None
 
 
+@on_sqlite
 def test_a_cursor_that_shopify_takes_no_more_starts_the_walk_again(stage: Stage) -> None:
     order = lose_order(stage)
     run_duty(stage, "reconcile")
@@ -144,6 +147,7 @@ def test_the_command_says_how_many_were_news(stage: Stage, monkeypatch: pytest.M
     assert {stage.state(order)[0] for order in lost} == {State.AWAITING_RETURN}
 
 
+@on_sqlite
 def test_a_time_that_is_none_is_refused(stage: Stage) -> None:
     for since in ("yesterday", "2026-01-31T10:00:00", "2026-13-01", ""):
         ended = command(stage, "reconcile", stage.shop, "--since", since)
@@ -151,6 +155,7 @@ def test_a_time_that_is_none_is_refused(stage: Stage) -> None:
         assert "e.g. 2026-01-31" in ended.output
 
 
+@on_sqlite
 def test_a_shop_that_is_not_there_and_a_shopify_that_is_away_are_said(stage: Stage) -> None:
     assert "no shop" in command(stage, "reconcile", "none.myshopify.com", "--since", "2026-01-31").output
     stage.sandbox.shopify.faults.add({"match": "OrdersUpdatedSince", "kind": "status", "status": 503, "times": 1})
@@ -160,6 +165,7 @@ def test_a_shop_that_is_not_there_and_a_shopify_that_is_away_are_said(stage: Sta
     assert "Traceback" not in ended.output
 
 
+@on_sqlite
 def test_the_command_does_not_make_the_periodic_walk_leave_anything_out(stage: Stage) -> None:
     run_duty(stage, "reconcile")
     lose_order(stage)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from sqlalchemy import select, text, update
 
 from core.db import db_now
@@ -15,7 +16,8 @@ from oms_bridge.reconcile import make_look
 from shopify_app.reconcile import make_reconciler
 from tests.flows.stage import Stage
 
-DAY = timedelta(days=1)
+# for what rests on no SQL that another case does not run on PostgreSQL too
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 ITEM = {"I-1": "SHIRT-M"}
 
 
