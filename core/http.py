@@ -7,13 +7,10 @@ differently the second time (DNS rebinding) gains nothing.
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import json
 import math
 import re
 import socket
-import ssl
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +24,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import NewConnectionError
 from urllib3.util.ssl_ import create_urllib3_context
 
+from core.addresses import AddressGuard, set_deadline, watch_deadline
 from core.clock import monotonic
 from core.errors import AccessRefused, Ambiguous, Gone, Permanent, Throttled, Transient
 
@@ -36,8 +34,6 @@ MAX_ANSWER_BYTES = 5 * 1024 * 1024
 _EXCERPT_CHARACTERS = 500
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\xa0-\xff]*")
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-_EMBEDDING = [ipaddress.ip_network(network) for network in ("64:ff9b::/96", "::/96")]
 _RETRY_STATUSES = frozenset({408, 425, 500, 502, 503, 504})
 
 
@@ -60,92 +56,6 @@ class Answer:
         """The first characters of the body, printable, for a person to read."""
         text = self.body[: _EXCERPT_CHARACTERS * 4].decode("utf-8", "replace")
         return "".join(one if one.isprintable() else " " for one in text)[:_EXCERPT_CHARACTERS].strip()
-
-
-_calls = threading.local()  # `end`: when this thread's call must be over, on the monotonic clock
-
-
-class _Deadlined:
-    """A socket on which no read or write outlasts the call: a far side that drips bytes cannot hold a worker."""
-
-    def _spend(self) -> None:
-        left = getattr(_calls, "end", monotonic() + DEADLINE_SECONDS) - monotonic()
-        if left <= 0:
-            raise TimeoutError("the call took too long")
-        self.settimeout(left)  # type: ignore[attr-defined] # the socket class this is mixed into has it
-
-    def recv_into(self, *args: Any, **kwargs: Any) -> int:
-        self._spend()
-        return int(super().recv_into(*args, **kwargs))  # type: ignore[misc] # as above
-
-    def sendall(self, *args: Any, **kwargs: Any) -> None:
-        self._spend()
-        super().sendall(*args, **kwargs)  # type: ignore[misc] # as above
-
-
-class _Socket(_Deadlined, socket.socket):
-    pass
-
-
-class _SecureSocket(_Deadlined, ssl.SSLSocket):
-    pass
-
-
-def _make_ssl_context() -> ssl.SSLContext:
-    context = create_urllib3_context()
-    context.sslsocket_class = _SecureSocket
-    return context
-
-
-class AddressGuard:
-    """Which addresses may be reached: public ones, and the private networks an operator allowed."""
-
-    def __init__(self, allowed: tuple[str, ...]):
-        self._allowed = [ipaddress.ip_network(network) for network in allowed]
-
-    def allows(self, text: str, *, plain: bool = False) -> bool:
-        """True when this literal address may be connected to; `plain` (http://) only inside the allowed networks."""
-        address = _unwrap(ipaddress.ip_address(text.partition("%")[0]))
-        if self._is_named(address):
-            return True
-        return not plain and address.is_global and not address.is_multicast
-
-    def _is_named(self, address: Address) -> bool:
-        return any(address.version == network.version and address in network for network in self._allowed)
-
-    def connect(self, host: str, port: int, timeout: float, *, plain: bool) -> socket.socket:
-        """Connect to the first permitted address of `host`. Raises Permanent when none is permitted."""
-        why = "http:// is only for the networks of ALLOW_PRIVATE_NETWORKS" if plain else "it leads to a private address"
-        failure: Exception = Permanent(f"{host} is refused: {why}")
-        for family, kind, protocol, _, place in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
-            if not self.allows(str(place[0]), plain=plain):
-                continue
-            try:
-                return self._open(_Socket(family, kind, protocol), place, timeout)
-            except OSError as error:
-                failure = error
-        raise failure
-
-    @staticmethod
-    def _open(connection: socket.socket, place: Any, timeout: float) -> socket.socket:
-        try:
-            connection.settimeout(timeout)
-            connection.connect(place)
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        except OSError:
-            connection.close()
-            raise
-        return connection
-
-
-def _unwrap(address: Address) -> Address:
-    """The IPv4 address that an IPv6 one stands for (mapped, NAT64, 6to4, compatible, Teredo), else itself."""
-    if isinstance(address, ipaddress.IPv4Address):
-        return address
-    inside = address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
-    if inside is None and int(address) > 1 and any(address in network for network in _EMBEDDING):
-        inside = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-    return inside or address
 
 
 def _guarded_pools(guard: AddressGuard) -> dict[str, type[HTTPConnectionPool]]:
@@ -172,7 +82,7 @@ class _GuardedAdapter(HTTPAdapter):
         super().__init__(pool_connections=32, pool_maxsize=16, max_retries=0)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: Any) -> None:
-        options["ssl_context"] = _make_ssl_context()
+        options["ssl_context"] = watch_deadline(create_urllib3_context())
         self.poolmanager = PoolManager(num_pools=connections, maxsize=maxsize, block=block, **options)
         self.poolmanager.pool_classes_by_scheme = _guarded_pools(self._guard)
 
@@ -207,7 +117,8 @@ class HttpDoor:
         if json_body is not None:
             sent_headers["Content-Type"] = "application/json"
         _check_headers(sent_headers)
-        _calls.end = end = monotonic() + deadline_seconds
+        end = monotonic() + deadline_seconds
+        set_deadline(end)
         try:
             with self._session.request(
                 method, url, params=params, data=content, headers=sent_headers, stream=True,

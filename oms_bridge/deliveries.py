@@ -13,8 +13,9 @@ from core.clock import parse_time, render_time, utc_now
 from core.domain.effects import OMS_CANCEL_LINES, OMS_CREATE_ORDER, OMS_HOLD_ORDER, OMS_UNHOLD_ORDER
 from core.domain.orders import ForwardOrder, OrderSnapshot, has_tag
 from core.errors import Ambiguous, Permanent
+from core.flows.acknowledgements import OmsCreated, note_oms_cancelled, note_oms_created, note_oms_hold
 from core.flows.exchanges import is_order_held
-from core.flows.orders import OmsCreated, load_order, note_oms_cancelled, note_oms_created, note_oms_hold
+from core.flows.orders import load_order
 from core.flows.scene import Scene
 from core.flows.tenants import load_settings
 from core.models import OmsOrder

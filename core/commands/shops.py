@@ -26,7 +26,7 @@ def make_commands(runtime: Runtime) -> list[click.Command]:
     @click.group("shops", help="Shops and their settings.")
     def group() -> None: ...
 
-    for make in (_make_add, _make_configure, _make_show, _make_list):
+    for make in (_make_add, _make_configure, _make_rotate, _make_show, _make_list):
         group.add_command(make(runtime))
     return [group]
 
@@ -68,6 +68,24 @@ def _make_configure(runtime: Runtime) -> click.Command:
             ) from None
         runtime.bell.ring()
         click.echo(f"settings version {version} of {domain} saved")
+
+    return command
+
+
+def _make_rotate(runtime: Runtime) -> click.Command:
+    @click.command("rotate", help="Print a new credential, once; the old one stays good for a day.")
+    @click.argument("domain")
+    @click.argument("system", type=click.Choice([*tenants.SYSTEMS, *tenants.HOOK_SYSTEMS]))
+    def command(domain: str, system: str) -> None:
+        with runtime.database.write() as session:
+            shop = _get_shop(session, domain)
+            if system in tenants.HOOK_SYSTEMS:
+                path = tenants.render_hook_path(system, tenants.rotate_hook_key(session, shop, system))
+                printed: dict[str, str] = {"address": runtime.config.app_url + path}
+            else:
+                made = tenants.rotate_credential(session, shop, system)
+                printed = {"authUsername": made.username, "authPassword": made.password}
+        click.echo(json.dumps({"shop": shop.domain, system: printed}))
 
     return command
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from core.db import db_now, insert_once
 from core.domain.effects import OMS_CANCEL_LINES, OMS_CREATE_ORDER, OMS_HOLD_ORDER, OMS_UNHOLD_ORDER
 from core.domain.orders import (
     Fulfillment,
@@ -250,53 +249,3 @@ def note_cancelled(scene: Scene, order_id: int, cancelled_at: datetime, updated_
 def _reconsider_stored(scene: Scene, row: Order) -> None:
     scene.session.flush()
     _follow_exchange(scene, _to_snapshot(row))
-
-
-@dataclass(frozen=True)
-class OmsCreated:
-    """What OMS was told when it took an order."""
-
-    code: str
-    location_code: str
-    on_hold: bool
-    ordered: dict[str, int]
-    cancelled: dict[str, int]
-    members: dict[str, list[int]]
-    skus: dict[str, str]
-    dispatch_by: datetime
-    start_processing: datetime
-
-
-def note_oms_created(scene: Scene, order_id: int, created: OmsCreated) -> None:
-    """OMS took the order; what changed in the meantime is told at once."""
-    insert_once(
-        scene.session,
-        OmsOrder,
-        shop_id=scene.shop_id,
-        order_id=order_id,
-        **asdict(created),
-        announced={},
-        acknowledged_at=db_now(),
-    )
-    _tell_rest(scene, order_id)
-
-
-def note_oms_hold(scene: Scene, order_id: int, on_hold: bool) -> None:
-    """OMS acknowledged a hold or an unhold."""
-    row = scene.session.get_one(OmsOrder, (scene.shop_id, order_id))
-    row.on_hold, row.acknowledged_at = on_hold, db_now()
-    _tell_rest(scene, order_id)
-
-
-def note_oms_cancelled(scene: Scene, order_id: int, totals: dict[str, int]) -> None:
-    """OMS acknowledged cancelled quantities."""
-    row = scene.session.get_one(OmsOrder, (scene.shop_id, order_id))
-    row.cancelled, row.acknowledged_at = {**row.cancelled, **totals}, db_now()
-    _tell_rest(scene, order_id)
-
-
-def _tell_rest(scene: Scene, order_id: int) -> None:
-    scene.session.flush()
-    order = load_order(scene.session, scene.shop_id, order_id)
-    if order is not None:
-        tell_oms(scene, order)

@@ -86,6 +86,22 @@ def make_credential(session: Session, shop: Shop, system: str) -> NewCredential:
     return made
 
 
+def rotate_credential(session: Session, shop: Shop, system: str) -> NewCredential:
+    """A new credential; those it replaces stay good for a day, to change them on the other side."""
+    end_credentials(session, shop, system)
+    return make_credential(session, shop, system)
+
+
+def end_credentials(session: Session, shop: Shop, system: str) -> None:
+    """Let a system's standing credentials run out after the overlap."""
+    standing = (
+        BridgeCredential.shop_id == shop.id,
+        BridgeCredential.system == system,
+        BridgeCredential.expires_at.is_(None),
+    )
+    session.execute(update(BridgeCredential).where(*standing).values(expires_at=db_now(OVERLAP_SECONDS)))
+
+
 def verify_credential(session: Session, systems: Sequence[str], username: str, password: str) -> Shop | None:
     """The shop a caller of one of these systems may speak for, or None.
 
@@ -197,7 +213,7 @@ def _fill_headers(partner: Any, stored: Mapping[str, str]) -> Any:
 
 # Partner -> its `system` in the table, whose column holds 8 characters; also the partner's part of the address.
 HOOK_SYSTEMS = {"clickpost": "cp", "st": "st"}
-HOOK_OVERLAP_SECONDS = 24 * 3600.0
+OVERLAP_SECONDS = 24 * 3600.0
 # no s and no k: Shiprocket refuses an address with "sr" or "kr" anywhere in it
 _HOOK_ALPHABET = "abcdefghijlmnopqrtuvwxyz0123456789"
 _HOOK_ID_LENGTH, _HOOK_SECRET_LENGTH = 10, 32  # the secret has 162 bits
@@ -207,9 +223,7 @@ _HOOK_KEY = re.compile(f"[{_HOOK_ALPHABET}]{{{_HOOK_ID_LENGTH + _HOOK_SECRET_LEN
 def rotate_hook_key(session: Session, shop: Shop, partner: str) -> str:
     """A new key for a partner's address, shown once. Keys it replaces stay good for a day, to change them there."""
     system = HOOK_SYSTEMS[partner]
-    older = (BridgeCredential.shop_id == shop.id, BridgeCredential.system == system)
-    standing = (*older, BridgeCredential.expires_at.is_(None))
-    session.execute(update(BridgeCredential).where(*standing).values(expires_at=db_now(HOOK_OVERLAP_SECONDS)))
+    end_credentials(session, shop, system)
     name, password = (_random_letters(length) for length in (_HOOK_ID_LENGTH, _HOOK_SECRET_LENGTH))
     made = BridgeCredential(
         shop_id=shop.id,

@@ -13,11 +13,14 @@ from core.errors import BadInput
 from core.registry import Registry
 from core.settings import ExchangeSettings
 from shopify_app import parse
+from shopify_app.hints import find_reference
 from shopify_app.topics import API_VERSION, ORDER_TOPICS, SOURCE
 from tests.house.source import ROOT, on_sqlite
 from tests.house.test_shopify_documents import TOML
 
 FIXTURES = sorted((ROOT / "tests" / "fixtures" / "shopify").glob("*.json"))
+ORDER_FIXTURES = [path for path in FIXTURES if path.name.startswith("orders_")]
+HINT_FIXTURES = [path for path in FIXTURES if path not in ORDER_FIXTURES]
 SUBSCRIPTIONS: list[dict[str, Any]] = TOML["webhooks"]["subscriptions"]
 DECLARED = [topic for one in SUBSCRIPTIONS for topic in (*one.get("topics", []), *one.get("compliance_topics", []))]
 ORDERS = next(one for one in SUBSCRIPTIONS if one.get("name") == "orders")
@@ -102,14 +105,19 @@ def test_every_fixture_names_its_source() -> None:
         assert any(f"`{path.name}`" in line and "MIT" in line for line in told.splitlines()), path.name
 
 
-@pytest.mark.parametrize("path", FIXTURES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", HINT_FIXTURES, ids=lambda path: path.stem)
+def test_a_hint_names_an_order_or_something_that_has_one(path: Any) -> None:
+    assert find_reference(_load(path)) is not None
+
+
+@pytest.mark.parametrize("path", ORDER_FIXTURES, ids=lambda path: path.stem)
 def test_a_fixture_is_a_whole_payload(path: Any) -> None:
     body = _load(path)
     assert {"customer", "company", "current_shipping_price_set", "returns"} <= set(body)
     assert read_snapshot(body) is not None
 
 
-@pytest.mark.parametrize("path", FIXTURES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", ORDER_FIXTURES, ids=lambda path: path.stem)
 def test_a_reduced_delivery_says_the_same_as_a_whole_one(path: Any) -> None:
     body = _load(path)
     reduced = reduce(body, FIELDS)
@@ -126,7 +134,7 @@ def test_the_included_fields_are_exactly_those_the_parser_reads() -> None:
 
 @pytest.mark.parametrize("field", sorted(set(FIELDS) - {"admin_graphql_api_id"}))
 def test_no_field_is_asked_for_in_vain(field: str) -> None:
-    bodies = [_load(path) for path in FIXTURES]
+    bodies = [_load(path) for path in ORDER_FIXTURES]
     fewer = [one for one in FIELDS if one != field]
     assert any(read_snapshot(reduce(body, fewer)) != read_snapshot(body) for body in bodies)
 
