@@ -86,8 +86,9 @@ class Base(DeclarativeBase):
 def insert_once(session: Session, model: type[Base], **values: Any) -> bool:
     """Insert a row unless a unique key forbids it; True when it is new."""
     make = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    result = session.execute(make(model).values(**values).on_conflict_do_nothing())
-    return bool(result.rowcount)  # type: ignore[attr-defined] # an INSERT's result is a CursorResult
+    insert = make(model).values(**values).on_conflict_do_nothing()
+    # RETURNING rather than rowcount, which PostgreSQL's driver leaves at -1 here
+    return session.execute(insert.returning(*model.__table__.primary_key)).first() is not None
 
 
 def lock_row(session: Session, key: InstrumentedAttribute[int], value: int) -> None:

@@ -16,16 +16,13 @@ from sqlalchemy.orm import Session
 from core.db import db_now, read_clock
 from core.domain.exchange import WAITING, Move, State
 from core.domain.returns import CountsAs, weigh
-from core.flows.acts import fate_of, want_cancel
-from core.flows.exchanges import Case, find_exchange, move, open_case, reconsider
+from core.flows.exchanges import DEADLINE, Case, find_exchange, move, open_case, reconsider
 from core.flows.orders import load_order
 from core.flows.returns import load_latest_verdicts
 from core.flows.scene import Scene
 from core.models import Exchange, ExchangeHistory
-from core.relay.outbox import withdraw
 from core.settings import QcSettings
 
-ACTOR = "deadline"
 HELD_TOO_LONG = "held_too_long"
 _DAY_SECONDS = 86_400
 _ON_HOLD = (*WAITING, State.REVIEW)
@@ -142,12 +139,8 @@ def meet_deadline(scene: Scene, order_id: int) -> str | None:
 
 def _carry_out(scene: Scene, case: Case, step: Move) -> None:
     if step.to is not State.REVIEW:
-        case.exchange.decided_by = ACTOR
-    move(scene, case, step, ACTOR)
-    cooling = scene.settings.cancel.cooling_off_minutes * 60
-    if step.to is State.CANCELLING and cooling:  # `move` takes an actor for a person, whose cancel goes at once
-        withdraw(scene.session, scene.shop_id, fate_of(case.order.id), "a cancel by deadline cools off first")
-        want_cancel(scene, case.order.id, cooling)
+        case.exchange.decided_by = DEADLINE
+    move(scene, case, step, DEADLINE)
 
 
 def _find_missed(scene: Scene, exchange: Exchange) -> Deadline | None:

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from core.db import db_now
 from core.domain.exchange import SETTLED, WAITING, State
 from core.domain.orders import Fulfillment, HoldTags, OmsNeed, OmsRecord, OrderSnapshot, find_oms_needs, is_held
+from core.flows.linking import spell_code
 from core.flows.orders import load_oms_record, load_order
 from core.flows.returns import load_latest_verdicts, load_units
 from core.models import Effect, Exchange, ExchangeLink, Finding, Order, ReturnOrder
@@ -288,7 +289,7 @@ def _find_unlinked_originals(session: Session, shop_id: int) -> dict[str, str]:
         .where(~linked.exists())
     )
     rows = session.execute(query).all()
-    return {code: row.name for row in rows for code in (row.original_order, row.original_order.removeprefix("#"))}
+    return {code: row.name for row in rows for code in spell_code(row.original_order)}
 
 
 def _is_judged(session: Session, return_id: int) -> bool:

@@ -35,6 +35,8 @@ from core.models import Exchange, ReturnOrder, Shop
 from core.relay.outbox import withdraw
 from core.settings import Settings
 
+DEADLINE = "deadline"  # who decided, when no person did
+
 
 @dataclass(frozen=True)
 class Case:
@@ -210,7 +212,7 @@ def move(scene: Scene, case: Case, step: Move, actor: str | None = None) -> None
     if step.to is State.RELEASING:
         _release(scene, case, by_hand=actor is not None)
     elif step.to is State.CANCELLING:
-        _cancel(scene, case, by_hand=actor is not None)
+        _cancel(scene, case, by_hand=actor is not None, at_once=actor not in (None, DEADLINE))
     elif step.to in (State.REVIEW, State.OVERRIDDEN):
         withdraw_acts(scene, order_id, why)
         exchange.hold_decided = exchange.hold_decided and step.to is State.REVIEW
@@ -231,11 +233,11 @@ def _release(scene: Scene, case: Case, *, by_hand: bool) -> None:
             want_release(scene, case.order.id)
 
 
-def _cancel(scene: Scene, case: Case, *, by_hand: bool) -> None:
-    """A person's cancel is of the whole order and at once; ours cools off first."""
+def _cancel(scene: Scene, case: Case, *, by_hand: bool, at_once: bool) -> None:
+    """A person's cancel is of the whole order and at once; a verdict's or a deadline's cools off first."""
     if not _is_ours(scene, by_hand):
         return
-    delay = 0 if by_hand else scene.settings.cancel.cooling_off_minutes * 60
+    delay = 0 if at_once else scene.settings.cancel.cooling_off_minutes * 60
     if by_hand or case.plan.kind is PlanKind.CANCEL:
         if by_hand:
             withdraw(scene.session, scene.shop_id, fate_of(case.order.id), "a person cancels it now")

@@ -116,6 +116,7 @@ def _replace_units(session: Session, order: ReturnOrder, units: Sequence[ReturnU
 def _advance(order: ReturnOrder, report: ReturnReport) -> bool:
     """Take over the status unless it is older, goes backwards or is not one we know."""
     if report.status is None:
+        order.status_text = order.status_text or report.status_text  # unknown to us, but all that is known
         return False
     if report.status_at and order.status_at and report.status_at < order.status_at:
         return False

@@ -48,11 +48,11 @@ def want(session: Session, shop_id: int, wanted: Wanted, event_id: int | None = 
     An earlier decision of the aspect that was never sent is superseded. The caller holds the shop's lock.
     """
     last = find_last(session, shop_id, wanted.aspect)
-    if last is not None and _stands(last, wanted):
+    mode = session.scalars(select(Shop.mode).where(Shop.id == shop_id)).one()
+    if last is not None and _stands(last, wanted, mode):
         return None
     if last is not None:
         withdraw(session, shop_id, wanted.aspect, "a newer decision replaced it")
-    mode = session.scalars(select(Shop.mode).where(Shop.id == shop_id)).one()
     number = last.number + 1 if last is not None else 1
     effect = Effect(
         shop_id=shop_id,
@@ -84,13 +84,16 @@ def find_last(session: Session, shop_id: int, aspect: str) -> Effect | None:
     return session.scalars(query.order_by(Effect.number.desc()).limit(1)).first()
 
 
-def _stands(last: Effect, wanted: Wanted) -> bool:
-    """True when the aspect's newest effect already says this and has not come to nothing."""
+def _stands(last: Effect, wanted: Wanted, mode: str) -> bool:
+    """True when the aspect's newest effect already says this and has not come to nothing.
+
+    What was only observed stands while the shop observes; once it is live, it is still to be done.
+    """
     if last.kind != wanted.kind.name or last.wanted != wanted.end:
         return False
     if last.state == "done":
         return wanted.once
-    return last.state in ("pending", "sending", "parked", "would_have")
+    return last.state in ("pending", "sending", "parked") or (last.state == "would_have" and mode == "observe")
 
 
 def make_key(shop_id: int, aspect: str, number: int) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from simulators.oms.checks import check_fields
+from simulators.oms.checks import Field, check_fields
 from simulators.oms.forms import ADDED_ITEMS, RETURN_SEARCH, RETURN_UPDATE, return_order
 from simulators.oms.refusal import RefusalError, refuse_if
 
@@ -101,6 +101,10 @@ class ReturnRules:
             raise ValueError(f"duplicate_return: one of {', '.join(DUPLICATES)}")
 
 
+def _make_form(rules: ReturnRules) -> tuple[Field, ...]:
+    return return_order(rules.fetches_awb, rules.aggregator, rules.courier_fields)
+
+
 class Returns:
     def __init__(
         self, lock: threading.RLock, effects: Counter[str], rules: ReturnRules, has_order: Callable[[str], bool]
@@ -109,8 +113,13 @@ class Returns:
         self._effects = effects
         self._rules = rules
         self._has_order = has_order
-        self._form = return_order(rules.fetches_awb, rules.aggregator, rules.courier_fields)
+        self._form = _make_form(rules)
         self._returns: dict[str, list[Return]] = {}
+
+    def change_rules(self, **changes: Any) -> None:
+        """Other rules from now on; what was taken before stays."""
+        self._rules = replace(self._rules, **changes)
+        self._form = _make_form(self._rules)
 
     def create(self, body: Json) -> None:
         refuse_if(check_fields(body, self._form) or _cod_faults(body))

@@ -54,6 +54,10 @@ class OmsSimulator:
         )
         self.wsgi: WSGIApplication = self._journal.wrap(self.faults.wrap(application(self).wsgi_app))
 
+    def let_increff_fetch_awbs(self) -> None:
+        """From now on a return may come without an AWB, and must then bring what a courier needs."""
+        self._returns.change_rules(fetches_awb=True)
+
     # What OMS knows.
 
     def order(self, code: str, location: str | None = None) -> Json | None:
