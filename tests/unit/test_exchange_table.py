@@ -47,10 +47,18 @@ MARKS = {
     "Ar": ("awaiting_goods", "return_known"),
 }
 # columns: the states, in this order
-COLUMNS = (
-    "awaiting_return awaiting_goods awaiting_verdict releasing released cancelling cancelled partly_cancelled review "
-    "overridden"
-).split()
+COLUMNS = [
+    "awaiting_return",
+    "awaiting_goods",
+    "awaiting_verdict",
+    "releasing",
+    "released",
+    "cancelling",
+    "cancelled",
+    "partly_cancelled",
+    "review",
+    "overridden",
+]
 CELLS = """
 signal               | wR  wG  wV | ing  ed | ing  ed | part | rev | over
 cancel_done          | Oc  Oc  Oc | Oc   .  | Ca   .  | .    | Oc  | .

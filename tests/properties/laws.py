@@ -1,0 +1,228 @@
+"""The laws (docs and DESIGN §3, §8, §9), watched after every move of a run."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from tests.properties.oracle import Asks, Rules, ask, to_lines
+from tests.properties.shop_world import HOLD, ORDER_ID, US, Act
+
+if TYPE_CHECKING:
+    from tests.properties.play import Play
+
+OUTCOMES = {"handled", "ignored", "unknown", "parked"}
+ENDS = {"done", "parked", "superseded", "dropped", "would_have"}
+_OUR_FAULT = "fault of ours"
+
+
+@dataclass
+class Known:
+    """What our house knew at one moment."""
+
+    exchange: dict[str, Any] | None = None
+    lines: list[Any] = field(default_factory=list)
+    units: list[str] = field(default_factory=list)
+    said: dict[str, tuple[str, str | None]] = field(default_factory=dict)
+
+    def ask(self, rules: Rules) -> Asks:
+        """What the verdicts ask for by these rules."""
+        return ask(self.units, self.said, self.lines, rules)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """An effect on the order in Shopify as it was wanted."""
+
+    id: int
+    what: str  # release | hold | cancel | cut
+    left: dict[int, int]
+    by_hand: bool
+    rules: Rules
+
+
+class Laws:
+    """Raises AssertionError, by the law's name, as soon as one is broken."""
+
+    def __init__(self, play: Play):
+        self._play = play
+        self._known = Known()
+        self._wishes: dict[int, Wish] = {}
+        self._newest_effect = 0
+        self._seen_acts = 0
+        self._decisions: list[tuple[str, int]] = []  # what, and the newest effect before it
+        self._parked: set[tuple[str, int]] = set()
+        self.done_by_verdict: list[str] = []
+
+    def begin_decision(self, decision: str) -> None:
+        """A person is about to decide."""
+        self._decisions.append((decision, self._newest_effect))
+
+    def refuse_decision(self) -> None:
+        """It was refused: nothing was decided."""
+        self._decisions.pop()
+
+    def watch(self, cause: str) -> None:
+        """Look at everything that the last move did."""
+        before, self._known = self._known, self.read_known()
+        self._check_acts(before)
+        for row in self._rows("SELECT * FROM effects WHERE id > :last ORDER BY id", last=self._newest_effect):
+            self._newest_effect = row["id"]
+            self._check_wish(row, cause, before)
+        self._check_books()
+
+    def _rows(self, query: str, **values: Any) -> list[Any]:
+        return self._play.ground.rows(query, **values)
+
+    def read_known(self) -> Known:
+        """The stored facts."""
+        exchanges = self._rows("SELECT * FROM exchanges")
+        orders = self._rows("SELECT lines FROM orders")
+        linked = self._rows("SELECT return_code FROM exchange_links")
+        units = self._rows("SELECT item_code FROM return_units ORDER BY position") if linked else []
+        said = self._rows("SELECT item_code, verdict, reason FROM verdicts ORDER BY id") if linked else []
+        return Known(
+            exchange=dict(exchanges[0]) if exchanges else None,
+            lines=to_lines(json.loads(orders[0]["lines"])) if orders else [],
+            units=[row["item_code"] for row in units],
+            said={row["item_code"]: (row["verdict"], row["reason"]) for row in said},
+        )
+
+    # What we want.
+
+    def _check_wish(self, row: Any, cause: str, before: Known) -> None:
+        wish = self._read_wish(row, cause)
+        if wish is None:
+            return
+        self._wishes[wish.id] = wish
+        if wish.by_hand:
+            return
+        exchange = self._known.exchange or {}
+        if wish.what == "hold":
+            seen = before.exchange is not None and before.exchange["seen_held"]
+            assert not seen, "law 8: a hold that was on before is put on again by itself"
+            return
+        asks, left = self._known.ask(wish.rules)
+        assert self._play.settings["actor"] == "app", f"F3: {wish.what} is wanted, and it is not for us to act"
+        assert exchange.get("decided_by") is None, f"law 8: verdicts want a {wish.what} after a person decided"
+        assert _agrees(wish, asks, left), f"F3: a {wish.what} {wish.left} is wanted, the verdicts ask to {asks} {left}"
+
+    def _read_wish(self, row: Any, cause: str) -> Wish | None:
+        end = json.loads(row["wanted"])
+        by_hand = cause == "hand"
+        if row["kind"] == "shopify.cancel_order":
+            return Wish(row["id"], "cancel", {}, by_hand, self._play.rules)
+        if row["kind"] == "shopify.cancel_lines":
+            left = {int(line): count for line, count in end["left"].items()}
+            return Wish(row["id"], "cut", left, by_hand, self._play.rules)
+        if row["kind"] == "shopify.tag_order":
+            what = "hold" if HOLD in end["add"] else "release"
+            return Wish(row["id"], what, {}, by_hand, self._play.rules)
+        return None
+
+    # What we do.
+
+    def _check_acts(self, before: Known) -> None:
+        acts = self._play.shopify.acts
+        new, self._seen_acts = acts[self._seen_acts :], len(acts)
+        for act in new:
+            if act.who == US:
+                self._check_act(act, self._find_wish(act), before)
+
+    def _find_wish(self, act: Act) -> Wish:
+        kinds = {"lift": "release", "ask_cancel": "cancel"}
+        what = kinds.get(act.what, act.what)
+        tried = self._rows("SELECT effect_id FROM attempts ORDER BY id DESC")
+        found = [self._wishes[row["effect_id"]] for row in tried if row["effect_id"] in self._wishes]
+        wish = next((one for one in found if one.what == what), None)
+        assert wish is not None, f"law 3: {act} in Shopify, and nothing of ours wants it"
+        return wish
+
+    def _check_act(self, act: Act, wish: Wish, before: Known) -> None:
+        if act.what == "cancel":  # was checked when it was asked for
+            self._note_done("cancel", wish)
+            return
+        self._check_decided(wish)
+        if wish.by_hand or wish.what == "hold":
+            return
+        if act.what == "lift":
+            self._note_done("release", wish)
+        assert self._play.settings["actor"] == "app", f"F3: {wish.what} was done, and it was not for us to act"
+        assert before.exchange is not None
+        assert before.exchange["state"] != "overridden", f"law 8: {wish.what} was done to an order people took over"
+        answers = [before.ask(rules) for rules in (wish.rules, self._play.rules)]
+        assert any(_agrees(wish, *answer) for answer in answers), (
+            f"F3: a {wish.what} {wish.left} was done, the verdicts ask to {answers}"
+        )
+
+    def _check_decided(self, wish: Wish) -> None:
+        """No act of before the newest decision happens after it, unless it is the same."""
+        if self._decisions:
+            decision, newest = self._decisions[-1]
+            assert wish.id > newest or wish.what == decision, (
+                f"law 8: {wish.what} was done after a person said {decision}"
+            )
+
+    def _note_done(self, what: str, wish: Wish) -> None:
+        if not wish.by_hand:
+            self.done_by_verdict.append(what)
+            assert len(set(self.done_by_verdict)) == 1, "F3: an order was both released and cancelled by us"
+
+    def check_unhold(self) -> None:
+        """F1: OMS is freed only when it knows what was cut."""
+        exchanges = self._rows("SELECT state FROM exchanges")
+        cuts = self._rows("SELECT * FROM effects WHERE kind = 'shopify.cancel_lines' ORDER BY number DESC LIMIT 1")
+        if not cuts or not exchanges or exchanges[0]["state"] not in ("cancelling", "partly_cancelled"):
+            return
+        if cuts[0]["state"] not in ("pending", "sending", "done"):
+            return
+        oms = self._play.oms
+        for line, left in json.loads(cuts[0]["wanted"])["left"].items():
+            kept = oms.ordered.get(line, 0) - oms.cancelled.get(line, 0)
+            assert kept <= left, f"F1: OMS is freed, and still sends {kept} of line {line}, of which {left} stay"
+
+    # The books.
+
+    def _check_books(self) -> None:
+        doubled = self._rows(
+            "SELECT aspect FROM effects WHERE state IN ('pending', 'sending') AND NOT started "
+            "GROUP BY aspect HAVING COUNT(*) > 1"
+        )
+        assert not doubled, f"law 3: two unsent decisions about {doubled}"
+        events = self._rows("SELECT id, outcome, reason, attempts FROM events")
+        for event in events:
+            assert event["outcome"] is None or event["outcome"] in OUTCOMES, f"law 7: {dict(event)}"
+            assert not (event["outcome"] and not event["reason"]), f"law 7: an outcome without a reason: {dict(event)}"
+            assert _OUR_FAULT not in (event["reason"] or ""), f"a fault of ours: {dict(event)}"
+        effects = self._rows("SELECT id, state, reason, wanted FROM effects")
+        for effect in effects:
+            assert effect["state"] in ENDS | {"pending", "sending"}, f"{dict(effect)}"
+            assert _OUR_FAULT not in (effect["reason"] or ""), f"a fault of ours: {dict(effect)}"
+        parked = {("effect", row["id"]) for row in effects if row["state"] == "parked"}
+        parked |= {("event", row["id"]) for row in events if row["outcome"] == "parked"}
+        assert self._parked <= parked, f"parked and gone: {self._parked - parked}"
+        self._parked = parked
+        assert not self._play.oms.broken, self._play.oms.broken
+
+    # At rest.
+
+    def check_rest(self) -> None:
+        """Everybody agrees, or something parked says why not."""
+        from tests.properties.agreement import find_disagreements
+
+        found = find_disagreements(self._play)
+        assert not found, f"at rest, and {found}"
+
+
+def _agrees(wish: Wish, asks: str, left: dict[int, int]) -> bool:
+    if wish.what == "release":
+        return asks in ("release", "cut")
+    if wish.what == "cancel":
+        return asks == "cancel"
+    if asks == "cancel":
+        return True
+    return asks in ("cut", "wait") and all(left.get(line, count + 1) <= count for line, count in wish.left.items())
+
+
+__all__ = ["ORDER_ID", "Known", "Laws", "Wish"]
