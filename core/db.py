@@ -129,6 +129,13 @@ class Database:
         with Session(self._reader, expire_on_commit=False, autoflush=False) as session:
             yield session
 
+    @contextmanager
+    def rehearse(self) -> Iterator[Session]:
+        """A session that works like one for writing and is rolled back at its end."""
+        with Session(self.engine, expire_on_commit=False) as session:
+            yield session
+            session.rollback()
+
     def dispose(self) -> None:
         """Close the pool, e.g. after a fork or at the end."""
         self.engine.dispose()

@@ -12,11 +12,12 @@ from sqlalchemy import Select, select
 
 from core.commands.printing import print_rows
 from core.db import db_now, lock_row
-from core.errors import Permanent
+from core.errors import Fault, Permanent
 from core.flows.decisions import DECISIONS, decide_exchange, link_exchange
 from core.flows.scene import Scene
 from core.flows.tenants import load_settings
 from core.models import Attempt, Effect, Event, Exchange, ExchangeHistory, ExchangeLink, Order, Shop
+from core.relay.inbox import rehearse, replay_event
 from core.runtime import Runtime
 
 Row = TypeVarTuple("Row")
@@ -57,7 +58,36 @@ def _make_events(runtime: Runtime) -> click.Group:
             rows = [_describe_event(event, domain) for event, domain in session.execute(_narrow(query, shop, limit))]
         print_rows(rows, _EVENTS, as_json=as_json)
 
+    _add_replay(group, runtime)
     return group
+
+
+def _add_replay(group: click.Group, runtime: Runtime) -> None:
+    @group.command("replay", help="Think about an ended event once more, e.g. a parked one whose cause is gone.")
+    @click.argument("event_id", type=ROW_ID)
+    @click.option("--dry-run", is_flag=True, help="Say how it would end, and change nothing.")
+    def replay(event_id: int, dry_run: bool) -> None:
+        with runtime.database.read() as session:
+            event = session.get(Event, event_id)
+        if event is None or event.outcome is None:
+            raise click.ClickException(f"no ended event {event_id}")
+        if event.body is None:
+            raise click.ClickException(f"event {event_id} is older than RETENTION_DAYS: its body was purged")
+        if dry_run:
+            click.echo(_rehearse(runtime, event_id))
+            return
+        with runtime.database.write() as session:
+            replay_event(session, session.get_one(Event, event_id))
+        runtime.bell.ring()
+        click.echo(f"event {event_id} is to be thought about again")
+
+
+def _rehearse(runtime: Runtime, event_id: int) -> str:
+    try:
+        outcome = rehearse(runtime, event_id)
+    except Fault as fault:
+        return f"would be put off or parked: {fault}"
+    return f"would end {outcome.kind}: {outcome.reason}"
 
 
 def _describe_event(event: Event, domain: str) -> dict[str, Any]:

@@ -75,11 +75,15 @@ def register_return(scene: Scene, report: ReturnReport, event_id: int, content: 
     first = not order.known
     fuller = report.full and order.full_digest is None
     if first or fuller:
-        _learn(settings, order, report)
+        _learn(order, report)
     if first or (fuller and not load_latest_verdicts(session, order.id)):  # provisional units, until a verdict exists
         _replace_units(session, order, report.units)
     if fuller:
         order.full_event_id, order.full_digest = event_id, content
+    if first or fuller:
+        order.location_code = report.location_code or order.location_code
+    # the settings' part is read each time: it may have been missing when the return was first heard of
+    order.location_code = order.location_code or report.location_code or settings.oms.default_location
     advanced = _advance(order, report)
     learned_awb = _learn_awb(order, report)
     missing = find_missing(session, order, settings)
@@ -93,12 +97,11 @@ def register_return(scene: Scene, report: ReturnReport, event_id: int, content: 
     return handled(f"return {report.code} is now {order.status_text or order.status}: OMS is to hear it")
 
 
-def _learn(settings: Settings, order: ReturnOrder, report: ReturnReport) -> None:
+def _learn(order: ReturnOrder, report: ReturnReport) -> None:
     """Take a report's content as the return's: the first one, or a full body after notifications only."""
     order.known = True
     order.forward_code = report.forward_code
     order.type = report.type
-    order.location_code = report.location_code or order.location_code or settings.oms.default_location
     order.ordered_at = report.ordered_at or order.ordered_at
 
 

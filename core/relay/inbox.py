@@ -157,6 +157,24 @@ def think_about(runtime: Runtime, claim: Claim) -> None:
         _put_off(runtime, claim, Transient(f"fault of ours, incident {incident} ({type(error).__name__})"))
 
 
+def rehearse(runtime: Runtime, event_id: int) -> Outcome:
+    """Think about an event and throw the consequences away: how it would end now. Raises Fault."""
+    delivery, _ = _load(runtime, Claim(event_id, 0))
+    handler = runtime.registry.find_handler(delivery.source, delivery.topic)
+    if handler is None:
+        return unknown(f"no rule for {delivery.source} {delivery.topic}")
+    facts = handler.read(delivery)
+    with runtime.database.rehearse() as session:
+        return handler.apply(session, delivery, facts)
+
+
+def replay_event(session: Session, event: Event) -> None:
+    """Think about an ended event once more. What it caused stands; what it wants again is wanted once."""
+    event.outcome = event.ended_at = event.reason = None
+    event.attempts, event.due_at = 0, db_now()
+    session.flush()
+
+
 def _load(runtime: Runtime, claim: Claim) -> tuple[Delivery, int]:
     with runtime.database.read() as session:
         event = session.get_one(Event, claim.id)
