@@ -227,7 +227,11 @@ class Play:
         raise AssertionError(f"never at rest: {self._waits()}")
 
     def _waits(self) -> list[Any]:
-        effects = "SELECT kind, state, reason FROM effects WHERE state IN ('pending', 'sending')"
+        """What is still to be done; what waits in its lane behind something parked waits for a person."""
+        effects = (
+            "SELECT kind, state, reason FROM effects e WHERE state IN ('pending', 'sending') AND NOT EXISTS "
+            "(SELECT 1 FROM effects p WHERE p.lane = e.lane AND p.id < e.id AND p.state = 'parked')"
+        )
         return [
             *self.ground.rows("SELECT topic, reason FROM events WHERE outcome IS NULL"),
             *self.ground.rows(effects),
