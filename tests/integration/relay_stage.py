@@ -16,7 +16,6 @@ from core.db import Database, db_now
 from core.domain.effects import KINDS, OMS_UNHOLD_ORDER, EffectKind
 from core.flows import tenants
 from core.http import HttpDoor
-from core.migrations import upgrade
 from core.models import Attempt, Effect, Event, Shop
 from core.registry import Delivery, Done, Job, Outcome, handled
 from core.relay.inbox import record_event
@@ -86,7 +85,6 @@ class RelayStage:
             http=HttpDoor(),
             bell=bell or Doorbell(lambda: f"unix://{config.instance_dir}/nobody.sock"),
         )
-        upgrade(self.runtime.database)
         self.far = FakeDeliverer()
         self.handler = FakeHandler()
         self.runtime.registry.deliverers.update(dict.fromkeys(KINDS, self.far))
