@@ -150,6 +150,7 @@ class Laws:
             return
         if act.what == "lift":
             self._note_done("release", wish)
+            self._check_cut_first(wish, before)
         if GOES_ON in OPEN and wish.id in self._begun:
             return
         self._check_decided(wish)
@@ -163,6 +164,14 @@ class Laws:
         assert any(_agrees(wish, *answer) for answer in answers), (
             f"F3: a {wish.what} {wish.left} was done, the verdicts ask to {answers}"
         )
+
+    def _check_cut_first(self, wish: Wish, before: Known) -> None:
+        """The rest of a cut is freed after the cut."""
+        asks, left = before.ask(wish.rules)
+        if asks == "cut" and not wish.by_hand:
+            kept = {line.id: line.current for line in self._play.shopify.lines}
+            late = {line: count for line, count in left.items() if kept[line] > count}
+            assert not late, f"F3: the order was freed before lines {late} were cut"
 
     def _check_decided(self, wish: Wish) -> None:
         """No act of before the newest decision happens after it, unless it is the same."""
@@ -212,6 +221,7 @@ class Laws:
         assert self._parked <= parked, f"parked and gone: {self._parked - parked}"
         self._parked = parked
         assert not self._play.oms.broken, self._play.oms.broken
+        assert not self._play.shopify.broken, self._play.shopify.broken
 
     # At rest.
 

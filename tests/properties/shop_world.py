@@ -52,6 +52,7 @@ class Shopify:
         self.job: dict[str, Any] | None = None
         self.acts: list[Act] = []
         self.webhooks: list[tuple[str, bytes]] = []
+        self.broken: list[str] = []  # laws that a call of ours broke
         self.refusing = False  # the next cancel or edit is answered with userErrors
 
     # What the customer and staff do.
@@ -199,6 +200,8 @@ class Shopify:
         return {"changed": {"node": node, "userErrors": []}}
 
     def _cancel_order(self, _variables: dict[str, Any]) -> dict[str, Any]:
+        if self.cancelled_at or (self.job and not self.job["done"]):
+            self.broken.append("law 4: a cancel is asked for again without a look")
         if self._refuses() or self.cancelled_at or self.fulfilled:
             return {"orderCancel": {"jobResult": None, "orderCancelUserErrors": [{"message": "not possible"}]}}
         self.job = {"id": _JOB, "done": False, "status": "PENDING", "errors": [], "at": self._clock.now + _JOB_SECONDS}
