@@ -22,6 +22,10 @@ class Throttled(Transient):
 class Ambiguous(Fault):
     """The call may or may not have been carried out: look before doing it again (law 4)."""
 
+    def __init__(self, message: str, retry_after: float | None = None):
+        super().__init__(message)
+        self.retry_after = retry_after
+
 
 class Permanent(Fault):
     """Trying again as it is cannot help: park it with these words."""

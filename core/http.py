@@ -204,10 +204,10 @@ def raise_for_answer(answer: Answer, system: str) -> None:
         raise Gone(words)
     if status == 429:
         raise Throttled(words, read_retry_after(answer))
-    if status in (408, 425, 503):
+    if status == 425:
         raise Transient(words, read_retry_after(answer))
     if status in _RETRY_STATUSES:
-        raise Ambiguous(words)  # a 500 may come after the work was done
+        raise Ambiguous(words, read_retry_after(answer))  # it, or a gateway before it, may have done the work
     if 300 <= status < 400:
         raise Permanent(f"{system} answered {status}: redirects are not followed")
     if status > 500:

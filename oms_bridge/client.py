@@ -8,6 +8,7 @@ from typing import Any
 from core.errors import NeedsSettings
 from core.flows.tenants import load_settings_with_secrets
 from core.http import Answer, raise_for_answer
+from core.masking import mask_answer
 from core.runtime import Runtime
 from core.settings import OmsSettings
 
@@ -27,7 +28,7 @@ class OmsClient:
         headers = make_headers(oms)
         url = f"{oms.base_url}{path}"
         answer = self._runtime.http.send(method, url, headers=headers, json_body=body, params=params)
-        raise_for_answer(answer, "OMS")
+        raise_for_answer(mask_answer(answer, body, headers.values()), "OMS")
         return answer
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from core.clock import parse_time, render_time, utc_now
 from core.domain.effects import OMS_CANCEL_LINES, OMS_CREATE_ORDER, OMS_HOLD_ORDER, OMS_UNHOLD_ORDER
 from core.domain.orders import ForwardOrder, OrderSnapshot, has_tag
-from core.errors import Ambiguous, Permanent
+from core.errors import Ambiguous, Permanent, Transient
 from core.flows.acknowledgements import OmsCreated, note_oms_cancelled, note_oms_created, note_oms_hold
 from core.flows.exchanges import is_order_held
 from core.flows.orders import load_order
@@ -35,8 +35,12 @@ def make_code(order: OrderSnapshot, oms: OmsSettings) -> str:
 
 def make_skus(order: OrderSnapshot, oms: OmsSettings) -> dict[str, str]:
     """Line id -> channelSkuCode."""
-    by_variant = oms.sku == "variant_id"
-    return {str(line.id): str(line.variant_id) if by_variant else line.sku for line in order.lines}
+    if oms.sku == "sku":
+        return {str(line.id): line.sku for line in order.lines}
+    unknown = [line.sku or str(line.id) for line in order.lines if line.variant_id is None]
+    if unknown:
+        raise Transient(f"the variants of {', '.join(unknown)} are not known yet: Shopify's webhooks name them")
+    return {str(line.id): str(line.variant_id) for line in order.lines}
 
 
 @dataclass(frozen=True)
@@ -185,6 +189,10 @@ class ChangeHold(_OrderDeliverer):
         row = session.get(OmsOrder, (job.shop_id, int(job.about)))
         if row is None or row.on_hold == self.on_hold:
             return NotNeeded("OMS says so already")
+        order = load_order(session, job.shop_id, int(job.about))
+        settings = load_settings(session, job.shop_id)
+        if order is not None and is_order_held(session, job.shop_id, order, settings) != self.on_hold:
+            return NotNeeded("the order's hold has changed again")
         body = render_hold(self.on_hold, row.dispatch_by, row.start_processing, row.location_code)
         return {"path": f"/orders/{quote(row.code, safe='')}", "body": body}
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +14,8 @@ from core.domain.effects import PARTNER_FORWARD_RETURN, PARTNER_REPORT_QC
 from core.domain.returns import VerdictReport
 from core.errors import BadInput, Gone, NeedsSettings, Permanent
 from core.flows.tenants import load_settings_with_secrets
-from core.http import Answer, raise_for_answer
+from core.http import raise_for_answer
+from core.masking import mask_answer
 from core.reading import read_object
 from core.registry import Absent, Done, Job, NotNeeded, Waiting
 from core.relay.inbox import read_body
@@ -32,8 +32,6 @@ QC_RENDERERS: dict[str, Callable[[VerdictReport], dict[str, Any]]] = {
     "shiprocket": shiprocket.render_qc,
     "generic": render_processing_update,
 }
-_PERSONAL = re.compile(r"address|customer|consignee|phone|mobile|email", re.IGNORECASE)
-_SHORTEST_MASKED = 3
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,11 @@ class PartnerDeliverer:
         if partner is None:
             return NotNeeded(f"partner {job.params['partner']} is no longer in the settings")
         raw = read_body(session, self.runtime.keyring, job.shop_id, job.params["event_id"])
-        return {"body": _render_qc(partner, raw) if job.kind == PARTNER_REPORT_QC.name else _decode(raw)}
+        return {
+            "body": _render_qc(partner, raw, job.params["items"])
+            if job.kind == PARTNER_REPORT_QC.name
+            else _decode(raw)
+        }
 
     def _find_partner(self, session: Session, job: Job) -> PartnerSettings | None:
         settings = load_settings_with_secrets(session, self.runtime.keyring, job.shop_id)
@@ -67,8 +69,9 @@ class PartnerDeliverer:
         answer = self.runtime.http.send(
             "POST", partner.url, headers=make_headers(partner, job.key, utc_now(), body), body=body
         )
+        masked = mask_answer(answer, json.loads(request["body"]), partner.headers.values())
         try:
-            raise_for_answer(_mask(answer, partner, request["body"]), f"partner {partner.name}")
+            raise_for_answer(masked, f"partner {partner.name}")
         except Gone as gone:
             raise Gone(f"{gone}: the partner has switched this address off; set its new one, then retry") from None
         return Done(excerpt=f"{answer.status}")
@@ -81,38 +84,19 @@ class PartnerDeliverer:
         """Nothing to remember: the effect's own row says that it was delivered."""
 
 
-def _render_qc(partner: PartnerSettings, raw: bytes) -> str:
+def _render_qc(partner: PartnerSettings, raw: bytes, items: list[str]) -> str:
+    """The report's news: a verdict told before may have started a refund, and is not told twice."""
     try:
-        report = parse_processing_update(read_object(raw))
+        whole = parse_processing_update(read_object(raw))
     except BadInput as error:
         raise Permanent(f"the QC report cannot be relayed: {error}") from None
+    report = replace(whole, verdicts=tuple(one for one in whole.verdicts if one.item_code in items))
     return json.dumps(QC_RENDERERS[partner.kind](report), ensure_ascii=False)
 
 
 def _decode(raw: bytes) -> str:
     """The text as RMS sent it; JSON may come as UTF-16 or with a byte order mark, and goes out as UTF-8."""
     return raw.decode(json.detect_encoding(raw)).removeprefix("\ufeff")
-
-
-def _mask(answer: Answer, partner: PartnerSettings, sent: str) -> Answer:
-    """The answer without what it repeats of people, or of the headers: a refusal's words are kept and shown."""
-    text = answer.body[:20_000].decode("utf-8", "replace")
-    hidden = {*partner.headers.values(), *_list_personal(json.loads(sent))}
-    for one in sorted(hidden, key=len, reverse=True):
-        if len(one) >= _SHORTEST_MASKED:
-            text = text.replace(one, "***")
-    return replace(answer, body=text.encode())
-
-
-def _list_personal(value: Any, personal: bool = False) -> Iterator[str]:
-    if isinstance(value, dict):
-        for name, one in value.items():
-            yield from _list_personal(one, personal or bool(_PERSONAL.search(name)))
-    elif isinstance(value, list):
-        for one in value:
-            yield from _list_personal(one, personal)
-    elif personal and not isinstance(value, bool) and value is not None:
-        yield str(value)
 
 
 def register_deliverers(runtime: Runtime) -> None:

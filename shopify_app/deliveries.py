@@ -20,9 +20,11 @@ from shopify_app import edits, holds, queries
 from shopify_app.client import AdminClient, raise_user_errors
 from shopify_app.gids import make_gid
 from shopify_app.parse import parse_display_status
+from shopify_app.reads import refuse_if_lifted
 
 _FIRST_POLL_SECONDS = 0.7
 _LATER_POLL_SECONDS = 5.0
+_MOST_POLLS = 360
 _STAFF_NOTE = "Returnbridge: the returned goods failed quality control"
 _REFUNDS = {"original": {"originalPaymentMethodsRefund": True}, "store_credit": {"storeCreditRefund": {}}}
 
@@ -83,6 +85,7 @@ class CancelOrder:
             return Done(order, "was cancelled already")
         if parse_display_status(order["displayFulfillmentStatus"]) is not Fulfillment.NONE:
             raise Permanent("the order has been fulfilled in part or whole: it is not cancelled")
+        refuse_if_lifted(order, request["held_by"])
         data = self._cancel(job, request)
         if data["orderCancelUserErrors"] and holds.free_holds(self.client, job.shop_id, int(job.about)):
             data = self._cancel(job, request)  # a hold of ours may have stood in the way
@@ -108,7 +111,10 @@ class CancelOrder:
             if holds.free_holds(self.client, job.shop_id, int(job.about)):
                 return Absent()  # a hold of ours stood in the way
             raise_user_errors(result["errors"] or [{"message": "no reason given"}], "cancel the order")
-        return Waiting(_LATER_POLL_SECONDS if job.progress.get("polled") else _FIRST_POLL_SECONDS, {"polled": True})
+        polls = int(job.progress.get("polls", 0)) + 1
+        if polls > _MOST_POLLS:
+            raise Permanent("Shopify has been cancelling this order for half an hour: look at it there, then retry")
+        return Waiting(_LATER_POLL_SECONDS if polls > 1 else _FIRST_POLL_SECONDS, {"polls": polls})
 
     def _read(self, job: Job) -> dict[str, Any]:
         order = self.client.query(job.shop_id, queries.READ_CANCELLATION, id=make_gid("Order", job.about))["order"]

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from core.clock import parse_time
 from core.domain.effects import SHOPIFY_CANCEL_LINES
-from core.errors import Permanent, Transient
+from core.errors import Ambiguous, Permanent
 from core.flows.orders import note_quantities
 from core.flows.scene import Scene
 from core.flows.tenants import load_settings
@@ -22,7 +22,7 @@ from shopify_app import queries
 from shopify_app.client import AdminClient, raise_user_errors
 from shopify_app.gids import make_gid, read_gid
 from shopify_app.holds import free_holds, place_holds
-from shopify_app.reads import read_pages
+from shopify_app.reads import read_pages, refuse_if_lifted
 
 _STAFF_NOTE = "Returnbridge: these lines' returned goods failed quality control"
 
@@ -45,6 +45,7 @@ class CancelLines:
             return Done(_make_facts(order, lines), "the lines were cancelled already")
         if order["cancelledAt"]:
             raise Permanent("the order was cancelled whole in the meantime: no line is cancelled")
+        refuse_if_lifted(order, request["held_by"])
         if not order["merchantEditable"]:
             words = "; ".join(order["merchantEditableErrors"]) or "no reason given"
             raise Permanent(f"Shopify does not let this order be edited: {words}")
@@ -52,7 +53,7 @@ class CancelLines:
         order, lines = self._read(job)
         left = find_above(lines, request["left"])
         if left:
-            raise Transient("Shopify took the edit, but the quantities are not there yet")
+            raise Ambiguous("Shopify took the edit, but the quantities are not there yet")
         return Done(_make_facts(order, lines), f"cancelled pieces of {len(above)} line(s)")
 
     def look(self, job: Job, request: Any) -> Done | Absent:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from core.db import read_clock
 from core.domain.orders import OrderSnapshot
-from core.flows.orders import needs_fresh_look, note_order
-from core.flows.scene import Scene
+from core.flows.orders import needs_fresh_look, note_order, settle_payload
+from core.flows.scene import open_scene
 from core.flows.tenants import load_settings
 from core.reading import read_object
 from core.registry import Delivery, Outcome, ignored
@@ -19,10 +17,9 @@ from core.runtime import Runtime
 from shopify_app.client import AdminClient
 from shopify_app.hints import HintHandler
 from shopify_app.parse import parse_order_webhook
-from shopify_app.reads import read_forward_order, read_order
+from shopify_app.reads import read_current, read_forward_order
 from shopify_app.topics import FULFILLMENT_TOPICS, ORDER_TOPICS, RETURN_TOPICS, SOURCE
 
-PATIENCE = timedelta(seconds=60)
 READ_FORWARD_ORDER = "shopify.read_forward_order"
 
 
@@ -39,16 +36,15 @@ class OrderHandler:
             settings = load_settings(session, delivery.shop_id)
             order = parse_order_webhook(read_object(delivery.body), settings.exchange)
             if not needs_fresh_look(session, delivery.shop_id, order, settings):
-                return order
-        return read_order(self.client, delivery.shop_id, order.id, settings.exchange)
+                return settle_payload(session, delivery.shop_id, order)
+        current = read_current(self.runtime, self.client, delivery.shop_id, order.id, settings.exchange)
+        return current.with_variants(order) if current else None
 
     def apply(self, session: Session, delivery: Delivery, facts: Any) -> Outcome:
         """Note the order."""
         if facts is None:
             return ignored("Shopify no longer shows this order")
-        settings = load_settings(session, delivery.shop_id)
-        patient = read_clock(session) - delivery.received_at < PATIENCE
-        return note_order(Scene(session, delivery.shop_id, settings, delivery.id, patient), facts)
+        return note_order(open_scene(session, delivery), facts)
 
 
 def register_handlers(runtime: Runtime) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from core.domain.orders import OrderSnapshot
 from core.flows.orders import load_order, note_order
-from core.flows.scene import Scene
+from core.flows.scene import open_scene
 from core.flows.tenants import load_settings
 from core.reading import read_object
 from core.registry import Delivery, Outcome, ignored
@@ -21,7 +21,7 @@ from core.runtime import Runtime
 from shopify_app import queries
 from shopify_app.client import AdminClient
 from shopify_app.gids import read_gid
-from shopify_app.reads import read_order
+from shopify_app.reads import read_current
 
 _NOTHING = "it concerns no order of ours"
 
@@ -58,7 +58,9 @@ class HintHandler:
         if not known and not (body.get("exchange_line_items") or self._may_matter(delivery, settings)):
             return _NOTHING
         order_id = reference if isinstance(reference, int) else self._find_order(delivery.shop_id, reference)
-        order = read_order(self.client, delivery.shop_id, order_id, settings.exchange) if order_id else None
+        if order_id is None:
+            return _NOTHING
+        order = read_current(self.runtime, self.client, delivery.shop_id, order_id, settings.exchange)
         return order or "Shopify no longer shows this order"
 
     @staticmethod
@@ -76,5 +78,4 @@ class HintHandler:
         """Note the order."""
         if isinstance(facts, str):
             return ignored(facts)
-        scene = Scene(session, delivery.shop_id, load_settings(session, delivery.shop_id), delivery.id)
-        return note_order(scene, facts)
+        return note_order(open_scene(session, delivery), facts)

@@ -93,7 +93,7 @@ mutation ReleaseFulfillmentOrder($id: ID!, $holdIds: [ID!]!) {
 READ_LINES = """
 query ReadLines($id: ID!, $after: String) {
   order(id: $id) {
-    id updatedAt cancelledAt merchantEditable merchantEditableErrors
+    id tags updatedAt cancelledAt merchantEditable merchantEditableErrors
     lineItems(first: 50, after: $after) {
       nodes { id sku quantity currentQuantity }
       pageInfo { hasNextPage endCursor }
@@ -159,7 +159,7 @@ mutation SwapTags($id: ID!, $add: [String!]!, $remove: [String!]!) {{
 
 READ_CANCELLATION = """
 query ReadCancellation($id: ID!) {
-  order(id: $id) { id updatedAt cancelledAt displayFulfillmentStatus }
+  order(id: $id) { id tags updatedAt cancelledAt displayFulfillmentStatus }
 }
 """
 

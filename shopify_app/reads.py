@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from core.domain.orders import ForwardOrder, OrderSnapshot
+from core.domain.orders import ForwardOrder, HoldTags, OrderSnapshot, is_held
 from core.errors import Permanent
+from core.flows.orders import load_version
+from core.runtime import Runtime
 from core.settings import ExchangeSettings
 from shopify_app import queries
 from shopify_app.client import AdminClient
@@ -19,12 +22,31 @@ def read_order(client: AdminClient, shop_id: int, order_id: int, rules: Exchange
     return parse_order_answer(order, lines, rules) if order else None
 
 
+def read_current(
+    runtime: Runtime, client: AdminClient, shop_id: int, order_id: int, rules: ExchangeSettings
+) -> OrderSnapshot | None:
+    """As `read_order`, noting first what we knew, so that a reading overtaken by our own writes can be told."""
+    with runtime.database.read() as session:
+        version = load_version(session, shop_id, order_id)
+    order = read_order(client, shop_id, order_id, rules)
+    return replace(order, known_version=version) if order else None
+
+
 def read_forward_order(client: AdminClient, shop_id: int, order_id: int) -> ForwardOrder:
     """All that OMS must know to take the order: personal data, for one call."""
     order, lines = read_pages(client, shop_id, queries.READ_FORWARD_ORDER, order_id)
     if order is None:
         raise Permanent("Shopify no longer shows this order")
     return parse_forward_order(order, lines)
+
+
+def refuse_if_lifted(order: dict[str, Any], held_by: dict[str, Any] | None) -> None:
+    """Look before acting: a hold that somebody has lifted is their decision, whatever QC says. Raises Permanent."""
+    if held_by is None:
+        return
+    rules = HoldTags(held_by["hold"], tuple(held_by["others"]), held_by["release"])
+    if not is_held(order["tags"], rules):
+        raise Permanent("the hold was lifted in Shopify in the meantime: nothing is cancelled")
 
 
 def read_pages(

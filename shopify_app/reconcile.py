@@ -22,7 +22,7 @@ from core.domain.orders import OrderSnapshot, has_tag
 from core.errors import Permanent
 from core.flows.drift import OrderSight
 from core.flows.orders import note_order
-from core.flows.scene import Scene
+from core.flows.scene import open_scene
 from core.flows.tenants import load_settings
 from core.models import Order, Shop, WatchPlace
 from core.reading import read_object
@@ -33,9 +33,8 @@ from core.settings import Settings
 from shopify_app import queries
 from shopify_app.client import AdminClient
 from shopify_app.gids import make_gid, read_gid
-from shopify_app.handlers import PATIENCE
 from shopify_app.parse import parse_display_status
-from shopify_app.reads import read_order
+from shopify_app.reads import read_current
 
 SOURCE, TOPIC = "reconcile", "orders/updated"
 EVERY_SECONDS = 15 * 60.0
@@ -66,15 +65,13 @@ class RereadHandler:
         order_id = int(read_object(delivery.body)["order"])
         with self.runtime.database.read() as session:
             rules = load_settings(session, delivery.shop_id).exchange
-        return read_order(self.client, delivery.shop_id, order_id, rules)
+        return read_current(self.runtime, self.client, delivery.shop_id, order_id, rules)
 
     def apply(self, session: Session, delivery: Delivery, facts: Any) -> Outcome:
         """Note the order as if a webhook had told of it."""
         if facts is None:
             return ignored("Shopify no longer shows this order")
-        settings = load_settings(session, delivery.shop_id)
-        patient = read_clock(session) - delivery.received_at < PATIENCE
-        return note_order(Scene(session, delivery.shop_id, settings, delivery.id, patient), facts)
+        return note_order(open_scene(session, delivery), facts)
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,7 @@ class Signal(StrEnum):
     DECIDED_BY_HAND = "decided_by_hand"
     UNDER_WAY = "under_way"
     CHANGED_TOO_LATE = "changed_too_late"
+    MORE_UNITS = "more_units"
     TO_RELEASE = "to_release"
     TO_CANCEL = "to_cancel"
     TO_CUT = "to_cut"
@@ -65,6 +66,7 @@ class Facts:
     decided: bool  # a person has decided about this exchange: verdicts no longer move it (law 8)
     in_order: bool  # a native exchange: its lines are on the customer's first order, which must not be cancelled
     underway: PlanKind | None  # the plan that the present state carries out
+    by_deadline: bool  # it was not a verdict that brought it there
     acted: bool  # we have begun to carry it out
     ours: bool  # it is ours to carry out, and not a partner's
     plan: PlanKind
@@ -86,8 +88,9 @@ def read_signal(facts: Facts) -> Signal:
         (facts.fulfilled, Signal.FULFILLED),
         (not facts.held, Signal.NEVER_HELD),
         (facts.decided, Signal.DECIDED_BY_HAND),
-        (facts.underway is facts.plan, Signal.UNDER_WAY),
+        (facts.underway is facts.plan or (facts.by_deadline and facts.plan is PlanKind.WAIT), Signal.UNDER_WAY),
         (facts.underway is not None and facts.acted, Signal.CHANGED_TOO_LATE),
+        (facts.underway is not None and facts.plan is PlanKind.WAIT, Signal.MORE_UNITS),
         (facts.plan is PlanKind.RELEASE, Signal.TO_RELEASE),
         (facts.plan is PlanKind.CANCEL and facts.in_order, Signal.IN_ORDER),
         (facts.plan is PlanKind.CANCEL, Signal.TO_CANCEL),
@@ -119,7 +122,13 @@ class Stay:
 Step = Move | Stay
 
 # which plan an exchange that is releasing or cancelling carries out, by the code of the move that brought it there
-UNDERWAY = {"qc_passed": PlanKind.RELEASE, "qc_failed": PlanKind.CANCEL, "qc_mixed": PlanKind.CUT}
+UNDERWAY = {
+    "qc_passed": PlanKind.RELEASE,
+    "qc_failed": PlanKind.CANCEL,
+    "qc_mixed": PlanKind.CUT,
+    "released_by_deadline": PlanKind.RELEASE,
+    "cancelled_by_deadline": PlanKind.CANCEL,
+}
 
 _OVER = State.OVERRIDDEN
 _ACT: dict[Signal, Move] = {
@@ -189,6 +198,7 @@ def _settled_row(default: str, reheld: Move | None = None) -> dict[Signal, Step]
 
 
 _CHANGED = Move(State.REVIEW, "changed_too_late", "QC changed its verdict after we had begun to act on the first one")
+_MORE_UNITS = Move(State.AWAITING_VERDICT, "more_units", "more units came to light, and not all have a verdict")
 _REHELD = Move(_OVER, "held_again_by_hand", "the hold was put back in Shopify after the order had been freed")
 
 TABLE: dict[State, dict[Signal, Step]] = {
@@ -202,6 +212,7 @@ TABLE: dict[State, dict[Signal, Step]] = {
         ),
         fulfilled=Move(_OVER, "fulfilled_by_hand", "the order was fulfilled in Shopify while it was released"),
         changed_too_late=_CHANGED,
+        more_units=_MORE_UNITS,
         to_cancel=_ACT[Signal.TO_CANCEL],
         to_cut=_ACT[Signal.TO_CUT],
         in_order=_ACT[Signal.IN_ORDER],
@@ -217,6 +228,7 @@ TABLE: dict[State, dict[Signal, Step]] = {
         lifted_in_shopify=Move(_OVER, "lifted_by_hand", "the hold was lifted in Shopify before the cancel"),
         fulfilled=Move(_OVER, "fulfilled_by_hand", "the order was fulfilled in Shopify before the cancel"),
         changed_too_late=_CHANGED,
+        more_units=_MORE_UNITS,
         to_release=_ACT[Signal.TO_RELEASE],
         to_cancel=_ACT[Signal.TO_CANCEL],
         to_cut=_ACT[Signal.TO_CUT],

@@ -55,6 +55,7 @@ class OrderSnapshot:
     original_order: str | None = None
     in_order: bool = False  # a native exchange: exchange lines of a Shopify return on this same order
     fulfillment_orders: tuple[FulfillmentOrder, ...] | None = None  # None: this reading does not tell
+    known_version: int | None = None  # what we had stored when this reading was begun; None: it does not matter
 
     @property
     def cancelled(self) -> bool:
@@ -77,7 +78,13 @@ class OrderSnapshot:
         tags = tuple(sorted(tag.casefold() for tag in self.tags))
         # a webhook names the variant, the Admin read does not (it would need read_products): not a difference
         lines = tuple(replace(line, variant_id=None) for line in sorted(self.lines, key=lambda line: line.id))
-        return replace(self, tags=tags, lines=lines, in_order=False, fulfillment_orders=None)
+        return replace(self, tags=tags, lines=lines, in_order=False, fulfillment_orders=None, known_version=None)
+
+    def with_variants(self, other: OrderSnapshot | None) -> OrderSnapshot:
+        """The same order with the variants that `other`, another reading of it, names."""
+        known = {line.id: line.variant_id for line in other.lines} if other else {}
+        lines = tuple(replace(line, variant_id=line.variant_id or known.get(line.id)) for line in self.lines)
+        return replace(self, lines=lines)
 
 
 @dataclass(frozen=True)
@@ -156,6 +163,8 @@ def find_cancelled_quantities(order: OrderSnapshot, record: OmsRecord) -> dict[i
 
     Never below what OMS has acknowledged: a total cannot be taken back.
     """
+    if order.fulfillment is Fulfillment.FULL and order.cancelled_at is None:
+        return dict(record.cancelled)  # all of it has shipped: what comes back now is a return, not a cancel
     left = _count_left(order, record)
     return {
         code: max(ordered - left[code], record.cancelled.get(code, 0), 0) for code, ordered in record.ordered.items()
@@ -172,7 +181,9 @@ def find_untellable(order: OrderSnapshot, record: OmsRecord) -> list[str]:
     known = {line for code in record.ordered for line in record.list_members(code)}
     added = [line.sku or str(line.id) for line in order.lines if line.id not in known and line.current_quantity > 0]
     left = _count_left(order, record)
-    raised = [str(code) for code, ordered in record.ordered.items() if left[code] > ordered]
+    raised = [
+        str(code) for code, ordered in record.ordered.items() if left[code] > ordered - record.cancelled.get(code, 0)
+    ]
     return [f"added: {sku}" for sku in added] + [f"raised: line {code}" for code in raised]
 
 

@@ -61,7 +61,13 @@ def want_release(scene: Scene, order_id: int) -> None:
     _want(scene, SHOPIFY_TAG_ORDER, fate_of(order_id), order_id, {"add": on, "remove": [tags.hold_tag]})
 
 
-def want_cancel(scene: Scene, order_id: int, delay_seconds: float) -> None:
+def _hold_rules(scene: Scene) -> dict[str, Any]:
+    """By which tags a deliverer sees, right before it acts, that somebody has lifted the hold."""
+    rules = scene.settings.exchange.hold_tags
+    return {"hold": rules.hold, "others": list(rules.others), "release": rules.release}
+
+
+def want_cancel(scene: Scene, order_id: int, delay_seconds: float, *, only_if_held: bool) -> None:
     """The whole order is cancelled, after a delay in which a contrary verdict or a person can stop it."""
     rules = scene.settings.cancel
     params = {
@@ -69,6 +75,7 @@ def want_cancel(scene: Scene, order_id: int, delay_seconds: float) -> None:
         "restock": rules.restock,
         "refund": rules.refund,
         "notify_customer": rules.notify_customer,
+        "held_by": _hold_rules(scene) if only_if_held else None,
     }
     withdraw(scene.session, scene.shop_id, cut_of(order_id), "the whole order is to be cancelled")
     end = {"cancelled": True}
@@ -78,7 +85,11 @@ def want_cancel(scene: Scene, order_id: int, delay_seconds: float) -> None:
 def want_cut(scene: Scene, order_id: int, left: Mapping[int, int], delay_seconds: float) -> bool:
     """These lines keep these quantities. True when that is a new decision."""
     rules = scene.settings.cancel
-    params = {"restock": rules.restock, "notify_customer": rules.notify_customer}
+    params = {
+        "restock": rules.restock,
+        "notify_customer": rules.notify_customer,
+        "held_by": _hold_rules(scene),
+    }
     end = {"left": {str(line): quantity for line, quantity in sorted(left.items())}}
     aspect = cut_of(order_id)
     return _want(scene, SHOPIFY_CANCEL_LINES, aspect, order_id, end, params=params, delay_seconds=delay_seconds)
@@ -99,17 +110,21 @@ def withdraw_acts(scene: Scene, order_id: int, why: str) -> None:
 
 def has_acted(scene: Scene, order_id: int) -> bool:
     """True once the newest release, cancel or cut of this order has been begun."""
+    hold = [scene.settings.exchange.hold_tag]
     newest = (find_last(scene.session, scene.shop_id, aspect) for aspect in (fate_of(order_id), cut_of(order_id)))
-    return any(effect is not None and effect.started for effect in newest)
+    return any(effect is not None and effect.started and effect.wanted.get("add") != hold for effect in newest)
 
 
 def keep_binding(scene: Scene, order: OrderSnapshot, *, held: bool) -> None:
-    """Our fulfillment holds follow the hold: on every open fulfillment order while held, on none afterwards."""
+    """Our fulfillment holds follow the hold: on every open fulfillment order while held, on none afterwards.
+
+    Once for a set of fulfillment orders: a hold of ours that somebody took off there by hand stays off (law 8).
+    """
     if order.fulfillment_orders is None:  # this reading of the order did not tell
         return
     bound = held and scene.settings.exchange.fulfillment_hold and not order.cancelled
     if bound and any(one.holdable and not one.ours for one in order.fulfillment_orders):
         ids = sorted(one.id for one in order.fulfillment_orders if one.holdable and not one.ours)
-        _want(scene, SHOPIFY_HOLD_ORDER, binding_of(order.id), order.id, {"held": True, "on": ids})
+        _want(scene, SHOPIFY_HOLD_ORDER, binding_of(order.id), order.id, {"held": True, "on": ids}, once=True)
     elif not bound and any(one.ours for one in order.fulfillment_orders):
         _want(scene, SHOPIFY_RELEASE_ORDER, binding_of(order.id), order.id, {"held": False})

@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.domain.effects import SHOPIFY_CANCEL_LINES, SHOPIFY_CANCEL_ORDER
-from core.domain.orders import OrderSnapshot
+from core.domain.orders import OrderLine, OrderSnapshot
 from core.errors import Permanent
 from core.flows.orders import load_order
 from core.flows.scene import Scene
@@ -54,19 +54,20 @@ def _find_left(row: OmsOrder, totals: dict[str, int], order: OrderSnapshot) -> d
         raise Permanent(f"more pieces are cancelled than line {', '.join(over)} has")
     left: dict[int, int] = {}
     for code, total in totals.items():
-        left |= _spread(total, row.members.get(code, [int(code)]), order)
+        lines = [line for line in order.lines if line.id in row.members.get(code, [int(code)])]
+        there = sum(line.current_quantity for line in lines)
+        left |= _take(max(0, there - (row.ordered[code] - total)), lines)
     return left
 
 
-def _spread(total: int, lines: list[int], order: OrderSnapshot) -> dict[int, int]:
-    """Take cancelled pieces from the lines that OMS knows as one, the first ones first."""
-    quantities = {line.id: line.quantity for line in order.lines}
+def _take(pieces: int, lines: list[OrderLine]) -> dict[int, int]:
+    """Take pieces from the lines OMS knows as one, the first ones first: line id -> what is left there."""
     left = {}
     for line in lines:
-        taken = min(total, quantities.get(line, 0))
-        total -= taken
+        taken = min(pieces, line.current_quantity)
+        pieces -= taken
         if taken:
-            left[line] = quantities[line] - taken
+            left[line.id] = line.current_quantity - taken
     return left
 
 
@@ -88,7 +89,7 @@ def _plan_lines(scene: Scene, order: OrderSnapshot, left: dict[int, int]) -> Wan
         about=str(order.id),
         lane=f"shopify:{order.id}",
         end={"left": {str(line): quantity for line, quantity in sorted(left.items())}},
-        params={"restock": rules.restock, "notify_customer": rules.notify_customer},
+        params={"restock": rules.restock, "notify_customer": rules.notify_customer, "held_by": None},
     )
 
 
@@ -105,6 +106,7 @@ def _plan_order(scene: Scene, order: OrderSnapshot) -> Wanted:
             "restock": rules.restock,
             "refund": rules.refund,
             "notify_customer": rules.notify_customer,
+            "held_by": None,
         },
     )
 

@@ -18,6 +18,7 @@ from core.domain.plan import Plan, PlanKind, QcPolicy, find_cuts, find_units, ma
 from core.domain.returns import ReturnUnit, UnitVerdict
 from core.domain.statuses import ARRIVED, ENDED, Status
 from core.flows.acts import (
+    cut_of,
     fate_of,
     has_acted,
     keep_binding,
@@ -32,7 +33,7 @@ from core.flows.linking import link_by_original, link_returns, list_linked_codes
 from core.flows.returns import find_returns, load_latest_verdicts, load_units
 from core.flows.scene import Scene, write_history
 from core.models import Exchange, ReturnOrder, Shop
-from core.relay.outbox import withdraw
+from core.relay.outbox import find_last, withdraw
 from core.settings import Settings
 
 DEADLINE = "deadline"  # who decided, when no person did
@@ -143,10 +144,24 @@ def reconsider(scene: Scene, exchange: Exchange, order: OrderSnapshot) -> bool:
             break
         move(scene, case, step)
         moved = True
+    _catch_up(scene, case)
     _keep_cut(scene, case)
     freed = order.in_order and exchange.state not in (*WAITING, State.REVIEW, State.CANCELLING)
     keep_binding(scene, order, held=not freed and _is_held(scene, exchange, order))
     return moved
+
+
+def _catch_up(scene: Scene, case: Case) -> None:
+    """What was decided while the shop only observed is still to be done once it is live."""
+    exchange = case.exchange
+    by_hand = exchange.decided_by is not None
+    last = find_last(scene.session, scene.shop_id, fate_of(case.order.id))
+    if last is None or last.state != "would_have" or not _is_ours(scene, by_hand):
+        return
+    if exchange.state == State.RELEASING:
+        _release(scene, case, by_hand=by_hand)
+    elif exchange.state == State.CANCELLING:
+        _cancel(scene, case, by_hand=by_hand, at_once=exchange.decided_by not in (None, DEADLINE))
 
 
 def open_case(scene: Scene, exchange: Exchange, order: OrderSnapshot) -> Case:
@@ -189,9 +204,10 @@ def _read_facts(scene: Scene, case: Case) -> Facts:
         fulfilled=order.fulfillment is Fulfillment.FULL
         if order.in_order
         else order.fulfillment is not Fulfillment.NONE,
-        decided=exchange.decided_by is not None,
+        decided=exchange.decided_by not in (None, DEADLINE),
         in_order=order.in_order,
         underway=UNDERWAY.get(exchange.code),
+        by_deadline=exchange.decided_by == DEADLINE,
         acted=has_acted(scene, order.id),
         ours=_is_ours(scene, by_hand=exchange.decided_by is not None),
         plan=case.plan.kind,
@@ -204,7 +220,9 @@ def _read_facts(scene: Scene, case: Case) -> Facts:
 
 def move(scene: Scene, case: Case, step: Move, actor: str | None = None) -> None:
     """Write the move down, then want what the new state stands for."""
-    exchange, order_id = case.exchange, case.order.id
+    exchange, order_id, was_acting = case.exchange, case.order.id, case.exchange.code in UNDERWAY
+    if actor is None and exchange.decided_by == DEADLINE:
+        exchange.decided_by = None  # a verdict came after all
     verdict_speaks = step.code.startswith("qc_")
     why = case.plan.why if verdict_speaks and case.plan.kind is not PlanKind.WAIT else step.why
     exchange.state, exchange.since, exchange.reason, exchange.code = step.to, db_now(), why, step.code
@@ -213,9 +231,9 @@ def move(scene: Scene, case: Case, step: Move, actor: str | None = None) -> None
         _release(scene, case, by_hand=actor is not None)
     elif step.to is State.CANCELLING:
         _cancel(scene, case, by_hand=actor is not None, at_once=actor not in (None, DEADLINE))
-    elif step.to in (State.REVIEW, State.OVERRIDDEN):
+    elif step.to in (State.REVIEW, State.OVERRIDDEN) or (was_acting and step.to in WAITING):
         withdraw_acts(scene, order_id, why)
-        exchange.hold_decided = exchange.hold_decided and step.to is State.REVIEW
+        exchange.hold_decided = exchange.hold_decided and step.to is not State.OVERRIDDEN
 
 
 def _is_ours(scene: Scene, by_hand: bool) -> bool:
@@ -225,7 +243,8 @@ def _is_ours(scene: Scene, by_hand: bool) -> bool:
 
 def _release(scene: Scene, case: Case, *, by_hand: bool) -> None:
     if _is_ours(scene, by_hand):
-        case.exchange.hold_decided = False
+        if case.order.in_order:
+            case.exchange.hold_decided = False
         case.exchange.seen_held = True
         if by_hand or case.plan.kind is not PlanKind.CUT:
             withdraw_acts(scene, case.order.id, "the whole order is released")
@@ -241,7 +260,7 @@ def _cancel(scene: Scene, case: Case, *, by_hand: bool, at_once: bool) -> None:
     if by_hand or case.plan.kind is PlanKind.CANCEL:
         if by_hand:
             withdraw(scene.session, scene.shop_id, fate_of(case.order.id), "a person cancels it now")
-        want_cancel(scene, case.order.id, delay)
+        want_cancel(scene, case.order.id, delay, only_if_held=not at_once)
     else:
         withdraw(scene.session, scene.shop_id, fate_of(case.order.id), "failed lines are cancelled first")
         _keep_cut(scene, case)
@@ -257,7 +276,10 @@ def _keep_cut(scene: Scene, case: Case) -> None:
     exchange, order_id = case.exchange, case.order.id
     early = exchange.state in WAITING and case.plan.kind is PlanKind.WAIT
     mixed = exchange.state == State.CANCELLING and case.plan.kind is PlanKind.CUT
-    if not ((early or mixed) and case.cuts and exchange.decided_by is None and _is_ours(scene, by_hand=False)):
+    if not ((early or mixed) and exchange.decided_by is None and _is_ours(scene, by_hand=False)):
+        return
+    if not case.cuts:
+        withdraw(scene.session, scene.shop_id, cut_of(order_id), "no line is to be cancelled any more")
         return
     delay = scene.settings.cancel.cooling_off_minutes * 60
     if want_cut(scene, order_id, case.plan.left, delay) and mixed:

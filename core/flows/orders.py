@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
@@ -28,9 +28,10 @@ from core.flows.exchanges import find_exchange, is_order_held, note_replacement,
 from core.flows.scene import Scene
 from core.models import OmsOrder, Order
 from core.registry import Outcome, handled, ignored, parked
-from core.relay.outbox import Wanted, want
+from core.relay.outbox import Wanted, want, withdraw
 from core.settings import Settings
 
+_STALE_SECONDS = 1.0
 _CUT_SECONDS = 5.0  # between two looks for a partner's cancel
 
 
@@ -75,15 +76,16 @@ def _store(session: Session, shop_id: int, order: OrderSnapshot) -> None:
         "return_codes": list(order.return_codes),
         "link_rule": order.link_rule,
         "original_order": order.original_order,
-        "in_order": order.in_order,
     }
-    if order.fulfillment_orders is not None:
-        values["fulfillment_orders"] = [asdict(one) for one in order.fulfillment_orders]
+    if order.fulfillment_orders is not None:  # a reading of the Admin; a webhook tells neither
+        values |= {"in_order": order.in_order, "fulfillment_orders": [asdict(one) for one in order.fulfillment_orders]}
     if row is None:
-        session.add(Order(shop_id=shop_id, order_id=order.id, **values))
+        values.setdefault("in_order", False)
+        session.add(Order(shop_id=shop_id, order_id=order.id, version=1, **values))
     else:
         for name, value in values.items():
             setattr(row, name, value)
+        row.version += 1
     session.flush()
 
 
@@ -111,6 +113,20 @@ def concerns_us(session: Session, shop_id: int, order: OrderSnapshot, settings: 
     )
 
 
+def load_version(session: Session, shop_id: int, order_id: int) -> int:
+    """How often we have written what we know of an order; 0 for one we do not know."""
+    row = session.get(Order, (shop_id, order_id))
+    return row.version if row else 0
+
+
+def settle_payload(session: Session, shop_id: int, payload: OrderSnapshot) -> OrderSnapshot:
+    """A payload that proved that nothing relevant changed, as the order we know: with what only the Admin tells."""
+    stored = load_order(session, shop_id, payload.id)
+    if stored is None or payload.updated_at < stored.updated_at:
+        return payload
+    return replace(stored.with_variants(payload), updated_at=payload.updated_at)
+
+
 def needs_fresh_look(session: Session, shop_id: int, order: OrderSnapshot, settings: Settings) -> bool:
     """False when a payload proves that nothing relevant changed, so that a storm of updates costs no call."""
     if not concerns_us(session, shop_id, order, settings):
@@ -132,7 +148,10 @@ def note_order(scene: Scene, order: OrderSnapshot) -> Outcome:
     if stored is not None and order.updated_at < stored.updated_at:
         return ignored("older than what we know")
     _await_cut(scene, order)
+    order = order.with_variants(stored)
     changed = stored is None or not stored.same_meaning(order)
+    if stored is not None and changed:
+        _refuse_stale(scene, stored, order)
     if changed or order.updated_at != (stored and stored.updated_at):
         _store(session, shop_id, order)
     moved = _follow_exchange(scene, order)
@@ -143,6 +162,16 @@ def note_order(scene: Scene, order: OrderSnapshot) -> Outcome:
     if not (changed or moved or told):
         return ignored("nothing relevant changed")
     return handled(_describe(order, moved, told))
+
+
+def _refuse_stale(scene: Scene, stored: OrderSnapshot, order: OrderSnapshot) -> None:
+    """Law 6: Shopify stamps whole seconds, so a reading may be as young as what we know and yet older.
+
+    When what we know was written while the reading was under way, it is read again. Raises Transient.
+    """
+    overtaken = order.known_version not in (None, load_version(scene.session, scene.shop_id, order.id))
+    if overtaken and order.updated_at == stored.updated_at:
+        raise Transient("the order changed while it was read", retry_after=_STALE_SECONDS)
 
 
 def _find_untold(scene: Scene, order: OrderSnapshot) -> list[str]:
@@ -192,9 +221,23 @@ def _find_needs(session: Session, shop_id: int, order: OrderSnapshot, settings: 
 
 
 def tell_oms(scene: Scene, order: OrderSnapshot) -> list[OmsNeed]:
-    """Want whatever OMS has not acknowledged yet. Returns what was newly wanted."""
+    """Want whatever OMS has not acknowledged yet, and nothing else. Returns what was newly wanted."""
     needs = _find_needs(scene.session, scene.shop_id, order, scene.settings)
-    return [need for need in needs if want(scene.session, scene.shop_id, _plan(scene, order, need), scene.event_id)]
+    if OmsNeed.CANCEL not in needs:
+        _withdraw(scene, f"oms.cancel:{order.id}", "there is nothing more to cancel")
+    if not {OmsNeed.HOLD, OmsNeed.UNHOLD} & set(needs):
+        _withdraw(scene, f"oms.hold:{order.id}", "OMS holds the order as it should")
+    told = []
+    for need in needs:
+        if want(scene.session, scene.shop_id, _plan(scene, order, need), scene.event_id):
+            told.append(need)
+            if need is OmsNeed.CANCEL:  # a hold or unhold that was not sent yet queues up behind it
+                _withdraw(scene, f"oms.hold:{order.id}", "OMS is to hear the cancel first")
+    return told
+
+
+def _withdraw(scene: Scene, aspect: str, why: str) -> None:
+    withdraw(scene.session, scene.shop_id, aspect, why)
 
 
 def _plan(scene: Scene, order: OrderSnapshot, need: OmsNeed) -> Wanted:
@@ -218,6 +261,9 @@ def note_read_back(scene: Scene, order_id: int, tags: list[str], updated_at: dat
     row = scene.session.get(Order, (scene.shop_id, order_id))
     if row is not None and updated_at >= row.updated_at:
         row.tags, row.updated_at = tags, updated_at
+        exchange = find_exchange(scene.session, scene.shop_id, order_id)
+        if exchange is not None:
+            exchange.hold_decided = False  # what we decided about the tag is written, one way or the other
         _reconsider_stored(scene, row)
 
 
@@ -247,5 +293,6 @@ def note_cancelled(scene: Scene, order_id: int, cancelled_at: datetime, updated_
 
 
 def _reconsider_stored(scene: Scene, row: Order) -> None:
+    row.version += 1
     scene.session.flush()
     _follow_exchange(scene, _to_snapshot(row))

@@ -28,7 +28,7 @@ def record_verdicts(scene: Scene, report: VerdictReport, event_id: int) -> Outco
     if not news:
         return ignored(f"verdicts of return {report.return_code} are known already")
     _write(scene.session, order.id, news, event_id)
-    _relay(scene, report, event_id)
+    _relay(scene, report, [one.item_code for one in news], event_id)
     changed = [one.item_code for one in news if one.item_code in latest]
     late = changed and _note_changes_too_late(scene, report.return_code, changed)
     moved = reconsider_linked(scene, report.return_code)
@@ -76,7 +76,7 @@ def _write(session: Session, return_id: int, verdicts: list[UnitVerdict], event_
     session.flush()
 
 
-def _relay(scene: Scene, report: VerdictReport, event_id: int) -> None:
+def _relay(scene: Scene, report: VerdictReport, items: list[str], event_id: int) -> None:
     for partner in scene.settings.partners:
         if "qc" in partner.events:
             wanted = Wanted(
@@ -85,7 +85,7 @@ def _relay(scene: Scene, report: VerdictReport, event_id: int) -> None:
                 about=report.return_code,
                 lane=f"partner:{partner.name}:{report.return_code}",
                 end={"event": event_id},
-                params={"partner": partner.name, "event_id": event_id},
+                params={"partner": partner.name, "event_id": event_id, "items": items},
                 once=True,
             )
             want(scene.session, scene.shop_id, wanted, event_id)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
-from core.db import db_now
+from core.db import db_now, read_clock
+from core.flows.tenants import load_settings
 from core.models import Exchange, ExchangeHistory
+from core.registry import Delivery
 from core.settings import Settings
+
+PATIENCE = timedelta(seconds=60)
 
 
 @dataclass(frozen=True)
@@ -23,6 +28,12 @@ class Scene:
     settings: Settings
     event_id: int | None = None
     patient: bool = False
+
+
+def open_scene(session: Session, delivery: Delivery) -> Scene:
+    """The scene of an inbound event. Young events may be put off for a change that is known to come."""
+    patient = read_clock(session) - delivery.received_at < PATIENCE
+    return Scene(session, delivery.shop_id, load_settings(session, delivery.shop_id), delivery.id, patient)
 
 
 def write_history(scene: Scene, exchange: Exchange, why: str, code: str, actor: str | None = None) -> None:

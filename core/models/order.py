@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, String
+from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.db import Base, Json, Moment
@@ -27,6 +27,7 @@ class Order(Base):
     return_codes: Mapped[list[str]] = mapped_column(Json)
     link_rule: Mapped[str] = mapped_column(String(16))
     original_order: Mapped[str | None] = mapped_column(String(255))
+    version: Mapped[int] = mapped_column(Integer)  # counts our own writes: tells a stale reading from news
     in_order: Mapped[bool] = mapped_column(Boolean)
     fulfillment_orders: Mapped[list[dict[str, Any]] | None] = mapped_column(Json)
     __table_args__ = (Index("ix_orders_name", "shop_id", "name"),)

@@ -21,8 +21,9 @@ class Effect(Base):
 
     States: pending (due at `due_at`), sending (claimed), done, parked (waits for a person), superseded (a newer
     decision came before it was ever sent), dropped (by a person), would_have (observe mode).
-    `started` says that at least one send was begun: from then on the request is frozen (`request`, sealed), so that a
-    repeat is the same request under the same `key`. `unclear_since` marks an attempt whose outcome is not known.
+    `started` says that a send was begun and not definitely refused: it may have been done, and no newer decision can
+    take it back. From the first send on the request is frozen (`request`, sealed), so that a repeat is the same request
+    under the same `key`. `unclear_since` marks an attempt whose outcome is not known.
     """
 
     __tablename__ = "effects"

@@ -257,20 +257,22 @@ def _send_again(effect: Effect) -> None:
         _end(effect, "parked", "it was sent twice and is still not there: check the other system, then retry or drop")
         return
     effect.progress = {"resent": True}
-    effect.unclear_since = None
+    effect.unclear_since, effect.started = None, False
     _rest_until(effect, db_now(), "a look showed that it was not done: it is sent again")
 
 
 def _write_failure(runtime: Runtime, session: Session, effect: Effect, error: Fault, act: str) -> None:
+    if isinstance(error, Ambiguous) and act == _SEND:
+        effect.unclear_since = session.scalars(
+            select(func.max(Attempt.began_at)).where(Attempt.effect_id == effect.id)
+        ).one()
+    # a definite refusal did nothing: as long as no send is in doubt, a newer decision may still replace this one
+    effect.started = effect.started and (effect.unclear_since is not None or bool(effect.progress.get("waiting")))
     if isinstance(error, Permanent):
         _end(effect, "parked", str(error))
         return
     counts = not isinstance(error, Throttled | NeedsSettings)
     effect.attempts += 1 if counts else 0
-    if isinstance(error, Ambiguous) and act == _SEND:
-        effect.unclear_since = session.scalars(
-            select(func.max(Attempt.began_at)).where(Attempt.effect_id == effect.id)
-        ).one()
     wait = _choose_wait(runtime, effect, error)
     if wait is None:
         _end(effect, "parked", f"given up after {effect.attempts} attempts: {error}")
@@ -289,4 +291,4 @@ def _choose_wait(runtime: Runtime, effect: Effect, error: Fault) -> float | None
         return None
     if isinstance(error, Ambiguous) and kind.looks:
         return max(wait, _settle_seconds(runtime, kind))
-    return max(wait, getattr(error, "retry_after", None) or 0) if isinstance(error, Transient) else wait
+    return max(wait, getattr(error, "retry_after", None) or 0)

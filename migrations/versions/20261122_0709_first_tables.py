@@ -104,6 +104,7 @@ def upgrade() -> None:
         sa.Column("return_codes", _JSON, nullable=False),
         sa.Column("link_rule", sa.String(length=16), nullable=False),
         sa.Column("original_order", sa.String(length=255), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("in_order", sa.Boolean(), nullable=False),
         sa.Column("fulfillment_orders", _JSON, nullable=True),
         sa.ForeignKeyConstraint(["shop_id"], ["shops.id"], name=op.f("fk_orders_shop_id"), ondelete="CASCADE"),
