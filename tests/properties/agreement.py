@@ -53,7 +53,7 @@ def _compare_oms(play: Play, *, held: bool) -> list[str]:
     found = [
         f"OMS has {oms.cancelled[code]} of {ordered} of line {code} cancelled, {left[code]} are left"
         for code, ordered in oms.ordered.items()
-        if ordered - oms.cancelled[code] != left[code]
+        if ordered - oms.cancelled[code] != left[code] and not shopify.fulfilled  # what has shipped is not cancelled
     ]
     if not gone and oms.on_hold != held:
         found.append(f"on hold in OMS: {oms.on_hold}, in Shopify: {held}")

@@ -15,7 +15,7 @@ from sqlalchemy.sql.visitors import InternalTraversal
 from app import create_runtime
 from core.config import Config
 from core.db import Base, db_now
-from core.errors import Ambiguous
+from core.errors import Ambiguous, Transient
 from core.flows import tenants
 from core.http import Answer
 from core.runtime import Runtime
@@ -53,7 +53,7 @@ class Door:
         body = sent.get("json_body") if sent.get("json_body") is not None else sent.get("body") or sent.get("params")
         fault = self.faults.pop(system, None) if _changes(method, body) else None
         if fault == "down":
-            return Answer(503, {}, b'{"message": "down for a moment"}')
+            raise Transient("could not connect")
         if fault == "before":
             raise Ambiguous("no answer: the call was lost")
         status, answer = self.systems[system](method, "/" + path, body, dict(headers or {}))

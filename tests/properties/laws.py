@@ -218,7 +218,8 @@ class Laws:
             assert _OUR_FAULT not in (effect["reason"] or ""), f"a fault of ours: {dict(effect)}"
         parked = {("effect", row["id"]) for row in effects if row["state"] == "parked"}
         parked |= {("event", row["id"]) for row in events if row["outcome"] == "parked"}
-        assert self._parked <= parked, f"parked and gone: {self._parked - parked}"
+        taken_back = {("effect", row["id"]) for row in effects if row["state"] == "superseded" and row["reason"]}
+        assert self._parked <= parked | taken_back, f"parked and gone: {self._parked - parked}"
         self._parked = parked
         assert not self._play.oms.broken, self._play.oms.broken
         assert not self._play.shopify.broken, self._play.shopify.broken

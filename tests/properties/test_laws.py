@@ -45,9 +45,10 @@ class ExchangeLaws(RuleBasedStateMachine):
         pieces=st.lists(st.integers(1, 2), min_size=1, max_size=3),
         named=st.booleans(),
         held=st.sampled_from([True, True, True, False]),
+        known=st.sampled_from([True, True, False]),
     )
-    def begin(self, settings: dict[str, Any], pieces: list[int], named: bool, held: bool) -> None:
-        """A shop, and a replacement order of one to three lines."""
+    def begin(self, settings: dict[str, Any], pieces: list[int], named: bool, held: bool, known: bool) -> None:
+        """A shop, and a replacement order of one to three lines; often everybody knows of it and its return already."""
         self.play = Play(GROUND, settings)
         self.play.pass_time(1)
         self.units: list[str] = []
@@ -57,6 +58,10 @@ class ExchangeLaws(RuleBasedStateMachine):
             self.units += codes
             lines.append(Line(number, f"NEW-{number}", count, count, tuple(codes) if named else ()))
         self.play.create_order(lines, held=held)
+        if known:
+            self.shopify_delivers_the_newest()
+            self.rms_pushes_the_return("Size")
+            self.we_work()
 
     @rule(index=st.integers(0, 40))
     def shopify_delivers(self, index: int) -> None:
@@ -90,6 +95,11 @@ class ExchangeLaws(RuleBasedStateMachine):
     @rule(verdict=VERDICTS)
     def rms_judges_all_alike(self, verdict: tuple[str, str | None]) -> None:
         self.play.judge(dict.fromkeys(self.units, verdict))
+
+    @rule(data=st.data())
+    def rms_judges_and_we_think(self, data: st.DataObject) -> None:
+        self.rms_judges(data, whole=True)
+        self.we_think(10)
 
     @rule()
     def staff_lift_the_hold(self) -> None:
