@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+from core.domain.orders import FulfillmentOrder
+from core.flows.orders import load_order, note_order
+from core.flows.scene import Scene
+from core.flows.tenants import load_settings
 from tests.flows.stage import HOLD, Stage
 from tests.flows.test_tags_and_holds import holds
 
@@ -90,8 +95,8 @@ def test_orders_without_an_exchange_are_left_alone(stage: Stage) -> None:
     assert {one.outcome for one in stage.events("returns/approve")} == {"ignored"}
 
 
-def test_our_hold_is_placed_again_on_new_fulfillment_orders(stage: Stage) -> None:
-    """A hold lost with its fulfillment order: the drift between tag and hold is repaired when Shopify tells of it."""
+def test_a_fulfillment_hold_taken_off_by_hand_stays_off(stage: Stage) -> None:
+    """Law 8: the hold tag still holds the order; what a person did to our fulfillment hold is not undone."""
     stage.sandbox.shopify.topics |= ALL_TOPICS
     stage.configure({"exchange": {"fulfillment_hold": True}})
     order = stage.new_order(LINES)
@@ -102,4 +107,21 @@ def test_our_hold_is_placed_again_on_new_fulfillment_orders(stage: Stage) -> Non
     stage.sandbox.shopify.send_webhook(stage.shop, "fulfillment_orders/split", body)
     stage.settle()
     assert HOLD in stage.shopify_order(order)["tags"]
-    assert holds(stage, order) == ["returnbridge"]
+    assert holds(stage, order) == []
+
+
+def test_our_hold_is_placed_on_new_fulfillment_orders(stage: Stage) -> None:
+    """A fulfillment order that was split off or moved has a new id and no hold: it gets one."""
+    stage.configure({"exchange": {"fulfillment_hold": True}})
+    order = stage.new_order(LINES)
+    stage.settle()
+    with stage.runtime.database.write() as session:
+        known = load_order(session, stage.shop_id, order["id"])
+        assert known is not None
+        assert known.fulfillment_orders is not None
+        other = FulfillmentOrder(known.fulfillment_orders[0].id + 1, ours=False, holdable=True)
+        split = replace(known, fulfillment_orders=(*known.fulfillment_orders, other))
+        settings = load_settings(session, stage.shop_id)
+        note_order(Scene(session, stage.shop_id, settings), split)
+    wanted = [one.wanted for one in stage.effects("shopify.hold_order")]
+    assert wanted[-1] == {"held": True, "on": [other.id]}

@@ -21,6 +21,7 @@ import app as composition
 from app import create_asgi_app
 from core.config import Config
 from core.flows import tenants
+from core.migrations import upgrade
 from core.models import Event
 from core.relay.jobs import work
 from core.runtime import Runtime
@@ -55,6 +56,7 @@ class Bridge:
             patch.setattr(composition, "create_app", lambda: built)
             served = create_asgi_app()
         self.runtime: Runtime = built.extensions["returnbridge"]
+        upgrade(self.runtime.database)
         with self.runtime.database.write() as session:
             shop = tenants.add_shop(session, self.runtime.keyring, SHOP, None)
             self.credential = tenants.make_credential(session, shop, "rms")

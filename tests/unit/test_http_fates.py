@@ -13,8 +13,8 @@ FATES: dict[int, type[Fault] | None] = {
     **dict.fromkeys([401, 403], AccessRefused),
     410: Gone,
     429: Throttled,
-    **dict.fromkeys([408, 425, 503], Transient),
-    **dict.fromkeys([500, 501, 502, 504, 507, 520, 599], Ambiguous),
+    425: Transient,
+    **dict.fromkeys([408, 500, 501, 502, 503, 504, 507, 520, 599], Ambiguous),
 }
 
 
