@@ -30,7 +30,7 @@ from tests.properties.shop_world import HOLD, ORDER_ID, REPLACEMENT, STAFF, Line
 
 RETURN, FORWARD = "RET-1", "4001"
 Said = Mapping[str, tuple[str, str | None]]
-_PARTNERS = {"alpha": ["qc"], "beta": ["qc", "return", "tracking"]}
+_PARTNERS = {"alpha": ["qc"], "beta": ["qc"]}
 _SLOW = ("shopify", "test/slow_worker")
 _ROUNDS = 400
 

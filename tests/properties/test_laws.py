@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
@@ -44,6 +44,7 @@ class ExchangeLaws(RuleBasedStateMachine):
     """Rules are what the world does; the laws are watched by `Play`."""
 
     play: Play
+    fixed: ClassVar[dict[str, Any]] = {}
 
     @initialize(
         settings=SETTINGS,
@@ -54,7 +55,7 @@ class ExchangeLaws(RuleBasedStateMachine):
     )
     def begin(self, settings: dict[str, Any], pieces: list[int], named: bool, held: bool, known: bool) -> None:
         """A shop, and a replacement order of one to three lines; often everybody knows of it and its return already."""
-        self.play = Play(GROUND, settings)
+        self.play = Play(GROUND, settings | self.fixed)
         self.play.pass_time(1)
         self.units: list[str] = []
         lines = []
@@ -144,7 +145,7 @@ class ExchangeLaws(RuleBasedStateMachine):
 
     @rule(changes=CHANGES)
     def the_merchant_changes_a_setting(self, changes: dict[str, Any]) -> None:
-        self.play.configure(changes)
+        self.play.configure(changes | self.fixed)
 
     # What goes wrong, and what goes on.
 
@@ -184,5 +185,16 @@ class ExchangeLaws(RuleBasedStateMachine):
             self.play.laws.check_rest()
 
 
-ExchangeLaws.TestCase.settings = choose_settings()
-test_laws = ExchangeLaws.TestCase
+class OurActs(ExchangeLaws):
+    """The app acts, always: half of the runs."""
+
+    fixed: ClassVar[dict[str, Any]] = {"actor": "app"}
+
+
+class AnybodysActs(ExchangeLaws):
+    """The app, a partner or nobody acts, and that may change."""
+
+
+OurActs.TestCase.settings = AnybodysActs.TestCase.settings = choose_settings(share=0.5)
+test_our_acts = OurActs.TestCase
+test_anybodys_acts = AnybodysActs.TestCase
