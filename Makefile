@@ -4,7 +4,7 @@ BIN := .venv/bin
 RUN := .venv/.sandbox-installed
 DEV := .venv/.dev-installed
 
-.PHONY: run demo test contract lint bench clean
+.PHONY: run demo test proof contract lint bench clean
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed" if sys.version_info < (3, 11) else 0)'
@@ -29,6 +29,9 @@ test: $(DEV)  ## all tests; PostgreSQL and Valkey come from wheels
 
 contract: $(DEV)  ## what we rely on in an OMS: OMS_URL=… OMS_USERNAME=… OMS_PASSWORD=… [OMS_DOMAIN=…], else the simulator
 	$(BIN)/python -m pytest tests/contract -q --tb=short $(ARGS)
+
+proof: $(DEV)  ## the laws as a state machine, 300 runs of 30 steps
+	HYPOTHESIS_PROFILE=proof $(BIN)/python -m pytest -n 2 tests/properties
 
 lint: $(DEV)
 	$(BIN)/ruff check .
