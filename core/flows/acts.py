@@ -102,9 +102,11 @@ def want_rejected_tag(scene: Scene, order_id: int) -> None:
         _want(scene, SHOPIFY_TAG_ORDER, mark_of(order_id), order_id, {"add": [tag], "remove": []}, once=True)
 
 
-def withdraw_acts(scene: Scene, order_id: int, why: str) -> None:
-    """Take back whatever was not begun."""
-    for aspect in (fate_of(order_id), cut_of(order_id), mark_of(order_id)):
+def withdraw_acts(scene: Scene, order_id: int, why: str, *, keep_hold: bool = False) -> None:
+    """Take back whatever was not begun; a hold of ours only when the order's fate is settled (`keep_hold` False)."""
+    fate = find_last(scene.session, scene.shop_id, fate_of(order_id))
+    holds = fate is not None and fate.wanted.get("add") == [scene.settings.exchange.hold_tag]
+    for aspect in (cut_of(order_id), mark_of(order_id), *(() if keep_hold and holds else (fate_of(order_id),))):
         withdraw(scene.session, scene.shop_id, aspect, why)
 
 

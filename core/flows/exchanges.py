@@ -232,7 +232,7 @@ def move(scene: Scene, case: Case, step: Move, actor: str | None = None) -> None
     elif step.to is State.CANCELLING:
         _cancel(scene, case, by_hand=actor is not None, at_once=actor not in (None, DEADLINE))
     elif step.to in (State.REVIEW, State.OVERRIDDEN) or (was_acting and step.to in WAITING):
-        withdraw_acts(scene, order_id, why)
+        withdraw_acts(scene, order_id, why, keep_hold=step.to is not State.OVERRIDDEN)
         exchange.hold_decided = exchange.hold_decided and step.to is not State.OVERRIDDEN
 
 

@@ -144,12 +144,14 @@ def _choose_act(effect: Effect) -> str | None:
     if next_wait(kind.schedule, effect.attempts) is None:
         _end(effect, "parked", f"given up after {effect.attempts} attempts, the last of them interrupted")
         return None
-    if effect.progress.get("waiting"):
+    unclear = effect.unclear_since is not None
+    if effect.progress.get("waiting") or (unclear and kind.looks):
         return _LOOK
-    if effect.unclear_since is None:
+    if not unclear:
         return _SEND
-    if kind.looks:
-        return _LOOK
+    if effect.progress.get("withdrawn"):
+        _end(effect, "superseded", f"it may have been done; {effect.progress['withdrawn']}")
+        return None
     if kind.repeatable:
         return _SEND
     _end(
@@ -253,6 +255,9 @@ def _keep_waiting(effect: Effect, result: Waiting) -> None:
 
 def _send_again(effect: Effect) -> None:
     """A look proved the effect absent: send once more; a kind that must not be repeated gets one such second chance."""
+    if effect.progress.get("withdrawn"):
+        _end(effect, "superseded", f"a look showed that it was not done; {effect.progress['withdrawn']}")
+        return
     if not kind_of(effect).repeatable and effect.progress.get("resent"):
         _end(effect, "parked", "it was sent twice and is still not there: check the other system, then retry or drop")
         return

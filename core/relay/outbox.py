@@ -50,6 +50,7 @@ def want(session: Session, shop_id: int, wanted: Wanted, event_id: int | None = 
     last = find_last(session, shop_id, wanted.aspect)
     mode = session.scalars(select(Shop.mode).where(Shop.id == shop_id)).one()
     if last is not None and _stands(last, wanted, mode):
+        last.progress = {key: value for key, value in last.progress.items() if key != "withdrawn"}
         return None
     if last is not None:
         withdraw(session, shop_id, wanted.aspect, "a newer decision replaced it")
@@ -102,7 +103,12 @@ def make_key(shop_id: int, aspect: str, number: int) -> str:
 
 
 def withdraw(session: Session, shop_id: int, aspect: str, reason: str) -> None:
-    """Supersede an aspect's effects that were never sent. What was sent runs its course and is looked at."""
+    """Supersede an aspect's effects that were never sent. What may have been done is looked at, and not done again."""
+    doubtful = select(Effect).where(
+        Effect.shop_id == shop_id, Effect.aspect == aspect, Effect.state.in_((*SENDABLE, "parked")), Effect.started
+    )
+    for effect in session.scalars(doubtful):
+        effect.progress = {**effect.progress, "withdrawn": reason}
     session.execute(
         update(Effect)
         .where(

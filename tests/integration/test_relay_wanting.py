@@ -78,8 +78,8 @@ def test_a_claimed_effect_that_is_superseded_is_not_sent(relay: RelayStage) -> N
     assert relay.states() == ["superseded", "done"]
 
 
-def test_what_was_sent_is_not_superseded(relay: RelayStage) -> None:
-    relay.far.on_send = lambda job: raise_(Transient("away"))
+def test_what_may_have_been_done_is_not_superseded_and_not_done_again(relay: RelayStage) -> None:
+    relay.far.on_send = lambda job: raise_(Ambiguous("no answer"))
     older = relay.want(end={"on_hold": True})
     deliver(relay.runtime)
     newer = relay.want(end={"on_hold": False})
@@ -87,7 +87,8 @@ def test_what_was_sent_is_not_superseded(relay: RelayStage) -> None:
     relay.far.on_send = lambda job: Done()
     relay.make_due(older)
     work(relay.runtime, 5)
-    assert [job.id for job in relay.far.sent] == [older, older, newer]
+    assert [job.id for job in relay.far.sent] == [older, newer]  # the newer one states the end for both
+    assert relay.effect(older).state == "superseded"
 
 
 def test_a_parked_older_decision_that_was_never_sent_gives_way_to_a_newer(relay: RelayStage) -> None:
@@ -103,7 +104,7 @@ def test_a_parked_older_decision_that_was_never_sent_gives_way_to_a_newer(relay:
 
 
 def test_withdrawing_takes_back_only_what_was_never_sent(relay: RelayStage) -> None:
-    relay.far.on_send = lambda job: raise_(Transient("away"))
+    relay.far.on_send = lambda job: raise_(Ambiguous("no answer"))
     sent, unsent = relay.want("sent"), relay.want("unsent", delay_seconds=600)
     deliver(relay.runtime)
     with relay.runtime.database.write() as session:

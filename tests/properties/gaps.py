@@ -5,4 +5,4 @@ GOES_ON = "an effect in doubt, taken back meanwhile, is sent again once a look s
 OUTLIVES = "a wish that waits is carried out though it is no longer for us to act"
 HOLD_LOST = "a review takes back a hold that we decided and have not written yet"
 
-OPEN = frozenset({GOES_ON, OUTLIVES, HOLD_LOST})
+OPEN = frozenset({OUTLIVES})

@@ -26,8 +26,8 @@ SETTINGS = st.fixed_dictionaries(
     {
         "actor": st.sampled_from(["app", "app", "app", "partner", "none"]),
         "wait_for": st.sampled_from(["all_units", "each_unit"]),
-        "on_fail": st.sampled_from(["cancel", "cancel", "review"]),
-        "on_mixed": st.sampled_from(["cancel_failed_lines", "cancel_failed_lines", "cancel_order", "review"]),
+        "on_fail": st.sampled_from(["cancel", "cancel", "cancel", "review"]),
+        "on_mixed": st.sampled_from(["cancel_failed_lines"] * 4 + ["cancel_order", "review"]),
         "cooling": st.sampled_from([0, 10]),
         "release_tag": st.sampled_from([None, "increff_released"]),
         "binding": st.booleans(),
@@ -49,7 +49,7 @@ class ExchangeLaws(RuleBasedStateMachine):
     @initialize(
         settings=SETTINGS,
         pieces=st.lists(st.integers(1, 2), min_size=1, max_size=3),
-        named=st.booleans(),
+        named=st.sampled_from([True, True, True, False]),
         held=st.sampled_from([True, True, True, False]),
         known=st.sampled_from([True, True, False]),
     )
@@ -103,13 +103,18 @@ class ExchangeLaws(RuleBasedStateMachine):
         self.play.judge({**dict.fromkeys(self.units, others), self.units[0]: verdict})
         self.we_think(10)
 
-    @rule(first=VERDICTS, second=VERDICTS, tries=st.integers(0, 1))
-    def rms_changes_its_mind(self, first: Word, second: Word, tries: int) -> None:
-        """Perhaps after we have begun to act."""
-        self.play.judge(dict.fromkeys(self.units, first))
+    @rule(data=st.data(), second=VERDICTS, fault=st.sampled_from([None, None, *FAULTS]), tries=st.integers(0, 3))
+    def rms_judges_we_begin_and_rms_changes_its_mind(
+        self, data: st.DataObject, second: Word, fault: str | None, tries: int
+    ) -> None:
+        """What we begin may go wrong at once."""
+        self.play.judge({unit: data.draw(st.sampled_from([PASS, FAIL])) for unit in self.units})
         self.we_think(10)
+        self.play.pass_time(700)
+        if fault:
+            self.something_will_fail("shopify", fault)
         self.we_deliver(tries)
-        self.play.judge(dict.fromkeys(self.units, second))
+        self.play.judge({self.units[0]: second})
         self.we_think(10)
 
     # What people do.
