@@ -229,7 +229,12 @@ class Laws:
     def check_rest(self) -> None:
         """Everybody agrees, or something parked says why not."""
         found = find_disagreements(self._play)
-        assert not found, f"at rest, and {found}"
+        effects = [
+            (row["kind"], row["state"], row["reason"])
+            for row in self._rows("SELECT kind, state, reason FROM effects WHERE lane NOT LIKE 'partner:%' ORDER BY id")
+        ]
+        history = [(row["state"], row["code"]) for row in self._rows("SELECT * FROM exchange_history ORDER BY id")]
+        assert not found, f"at rest, and {found}; {history}; {effects}; {self._play.shopify.acts}"
 
 
 def _agrees(wish: Wish, asks: str, left: dict[int, int]) -> bool:

@@ -115,3 +115,20 @@ def test_a_persons_release_passes_a_cancel_that_shopify_refused(ground: Ground) 
     play.decide("release", None)
     play.settle()
     assert not play.shopify.held
+
+
+@GAP
+def test_a_release_of_a_hold_never_written_frees_oms_too(ground: Ground) -> None:
+    play = Play(ground, {**SETTINGS, "cooling": 10})
+    play.pass_time(1)
+    play.create_order(make_lines(["A"]), held=False)
+    play.bring_webhook(0)
+    think_all(play)
+    ground.door.faults["shopify"] = "down"  # the hold tag is not written yet when OMS takes the order
+    while play.deliver():
+        pass
+    assert play.oms.on_hold
+    assert not play.shopify.held
+    play.decide("release", None)
+    play.settle()
+    assert not play.oms.on_hold
