@@ -221,9 +221,9 @@ def _read_facts(scene: Scene, case: Case) -> Facts:
 def move(scene: Scene, case: Case, step: Move, actor: str | None = None) -> None:
     """Write the move down, then want what the new state stands for."""
     exchange, order_id, was_acting = case.exchange, case.order.id, case.exchange.code in UNDERWAY
-    if actor is None and exchange.decided_by == DEADLINE:
-        exchange.decided_by = None  # a verdict came after all
     verdict_speaks = step.code.startswith("qc_")
+    if verdict_speaks and exchange.decided_by == DEADLINE:
+        exchange.decided_by = None  # a verdict came after all
     why = case.plan.why if verdict_speaks and case.plan.kind is not PlanKind.WAIT else step.why
     exchange.state, exchange.since, exchange.reason, exchange.code = step.to, db_now(), why, step.code
     write_history(scene, exchange, why, step.code, actor)

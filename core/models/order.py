@@ -27,7 +27,7 @@ class Order(Base):
     return_codes: Mapped[list[str]] = mapped_column(Json)
     link_rule: Mapped[str] = mapped_column(String(16))
     original_order: Mapped[str | None] = mapped_column(String(255))
-    version: Mapped[int] = mapped_column(Integer)  # counts our own writes: tells a stale reading from news
+    version: Mapped[int] = mapped_column(Integer, default=0)  # counts our own writes: tells a stale reading from news
     in_order: Mapped[bool] = mapped_column(Boolean)
     fulfillment_orders: Mapped[list[dict[str, Any]] | None] = mapped_column(Json)
     __table_args__ = (Index("ix_orders_name", "shop_id", "name"),)
