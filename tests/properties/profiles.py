@@ -12,14 +12,18 @@ from hypothesis import HealthCheck, settings
 RUNS = {"quick": 40, "proof": 300, "long": 5000}
 
 
-def choose_settings(share: float = 1) -> settings:
-    """The settings of this run; `share` of the runs for what needs fewer."""
-    profile = os.environ.get("HYPOTHESIS_PROFILE", "quick")
-    long = profile == "long"
+def is_long() -> bool:
+    """Whether this is the long run, which is another one each time."""
+    return os.environ.get("HYPOTHESIS_PROFILE") == "long"
+
+
+def choose_settings(share: float = 1, *, seeded: bool = False) -> settings:
+    """The settings of this run; `share` of the runs for what needs fewer. `seeded`: the caller names a seed."""
+    runs = RUNS[os.environ.get("HYPOTHESIS_PROFILE", "quick")]
     return settings(
-        max_examples=max(1, round(RUNS[profile] * share)),
-        stateful_step_count=50 if long else 30,
-        derandomize=not long,
+        max_examples=max(1, round(runs * share)),
+        stateful_step_count=50 if is_long() else 30,
+        derandomize=not is_long() and not seeded,
         deadline=None,
         print_blob=True,
         database=None,

@@ -111,11 +111,6 @@ class Shopify:
         """By its tag."""
         return HOLD in self.tags
 
-    @property
-    def ever_held(self) -> bool:
-        """Now or at any time before."""
-        return self.held or any(act.what == "lift" for act in self.acts)
-
     def held_by_tags(self, release_tag: str | None) -> bool:
         """As the merchant's rules read the tags."""
         return self.held and (release_tag is None or release_tag not in self.tags)
