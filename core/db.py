@@ -21,6 +21,8 @@ from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Session
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.types import JSON, TypeDecorator
 
+from core.failpoints import hit
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BUSY_MILLISECONDS = 30_000
 _WAL_TRIES = 20
@@ -118,10 +120,19 @@ class Database:
         return self.engine.dialect.name == "sqlite"
 
     @contextmanager
-    def write(self) -> Iterator[Session]:
-        """A session in one transaction: committed at the end, rolled back on any exception."""
+    def write(self, place: str = "") -> Iterator[Session]:
+        """A session in one transaction: committed at the end, rolled back on any exception.
+
+        `place` names it for crash tests (core.failpoints).
+        """
+        if place:
+            hit(f"{place}.before")
         with Session(self.engine, expire_on_commit=False) as session, session.begin():
             yield session
+            if place:
+                hit(f"{place}.before_commit")
+        if place:
+            hit(f"{place}.after_commit")
 
     @contextmanager
     def read(self) -> Iterator[Session]:

@@ -27,6 +27,7 @@ from urllib3.util.ssl_ import create_urllib3_context
 from core.addresses import AddressGuard, set_deadline, watch_deadline
 from core.clock import monotonic
 from core.errors import AccessRefused, Ambiguous, Gone, Permanent, Throttled, Transient
+from core.failpoints import hit
 
 CONNECT_SECONDS = 3.05
 DEADLINE_SECONDS = 10.0  # a whole call, well inside the send deadline's share of a lease
@@ -117,6 +118,7 @@ class HttpDoor:
         if json_body is not None:
             sent_headers["Content-Type"] = "application/json"
         _check_headers(sent_headers)
+        hit("call.before")
         end = monotonic() + deadline_seconds
         set_deadline(end)
         try:
@@ -124,7 +126,9 @@ class HttpDoor:
                 method, url, params=params, data=content, headers=sent_headers, stream=True,
                 allow_redirects=False, timeout=(CONNECT_SECONDS, deadline_seconds),
             ) as response:  # fmt: skip
-                return Answer(response.status_code, response.headers, _read_capped(response, end))
+                answer = Answer(response.status_code, response.headers, _read_capped(response, end))
+            hit("call.after")
+            return answer
         except requests.exceptions.ConnectionError as error:
             raise _classify_broken(error) from None
         except requests.exceptions.RequestException as error:

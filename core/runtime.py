@@ -15,6 +15,7 @@ from core.config import Config
 from core.crypto import Keyring
 from core.db import Database
 from core.embedded import EmbeddedServerFault
+from core.failpoints import hit
 from core.http import HttpDoor
 from core.registry import Registry
 
@@ -45,18 +46,23 @@ class Doorbell:
 
     def ring(self) -> bool:
         """Ring once; rings that come while one still waits for a worker fold into it. False when nobody can hear."""
+        hit("ring.before")
         try:
             if self.redis.set(_RUNG, 1, nx=True, px=_RUNG_MILLISECONDS):
+                hit("ring.marked")
                 self.queue.enqueue(DRAIN_JOB, result_ttl=0, failure_ttl=0, job_timeout=300)
         except _NOBODY_HEARS as error:
             logger.warning("doorbell not rung, the sweeper will find the work: %s", type(error).__name__)
             return False
+        hit("ring.after")
         return True
 
     def answer(self) -> None:
         """A worker heard the bell: whatever is rung from now on is new."""
+        hit("answer.before")
         try:
             self.redis.delete(_RUNG)
+            hit("answer.after")
         except _NOBODY_HEARS as error:
             logger.warning("doorbell not answered: %s", type(error).__name__)
 

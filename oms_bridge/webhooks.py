@@ -69,7 +69,7 @@ def _read_json_body() -> bytes:
 
 def _record(runtime: Runtime, shop_id: int, topic: str, body: bytes) -> str:
     delivery_id = uuid4().hex
-    with runtime.database.write() as session:
+    with runtime.database.write("record") as session:
         record_event(
             session,
             runtime.keyring,

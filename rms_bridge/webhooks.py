@@ -57,7 +57,7 @@ def _receive(runtime: Runtime, topic: str) -> Response:
     body = _read_json_body()
     check, priority = CHECKS[topic]
     check(read_object(body), settings)
-    with runtime.database.write() as session:
+    with runtime.database.write("record") as session:
         record_event(
             session,
             runtime.keyring,

@@ -34,7 +34,7 @@ def _receive(runtime: Runtime) -> Response:
     if not verify_hmac(body, read_header("hmac-sha256"), _list_secrets(runtime.config)):
         raise Unauthorized("the webhook's signature is wrong or missing")
     domain = _read_domain()
-    with runtime.database.write() as session:
+    with runtime.database.write("record") as session:
         new = record_event(
             session,
             runtime.keyring,

@@ -45,7 +45,7 @@ class Prepared:
 def deliver(runtime: Runtime, limit: int = _PARALLEL) -> int:
     """Claim due effects and carry them out side by side. Returns how many were claimed."""
     claimed_at = monotonic()
-    with runtime.database.write() as session:
+    with runtime.database.write("claim") as session:
         claims = claim_effects(session, limit)
     if len(claims) == 1:
         deliver_one(runtime, claims[0], claimed_at)
@@ -90,7 +90,7 @@ def _give_back(runtime: Runtime, claim: Claim) -> None:
 
 def _blame_ourselves(runtime: Runtime, claim: Claim, words: str) -> None:
     """Count the failure. If a send had begun, its outcome is unknown to us, whatever the far side did."""
-    with runtime.database.write() as session:
+    with runtime.database.write("blame") as session:
         effect = _load(session, claim)
         begun = select(Attempt).where(Attempt.effect_id == effect.id, Attempt.result.is_(None))
         attempt = session.scalars(begun.order_by(Attempt.id.desc())).first()
@@ -104,7 +104,7 @@ def _blame_ourselves(runtime: Runtime, claim: Claim, words: str) -> None:
 
 def _prepare(runtime: Runtime, claim: Claim) -> Prepared | None:
     """Choose the act, render the request and write that the attempt begins. None when there is nothing to do now."""
-    with runtime.database.write() as session:
+    with runtime.database.write("prepare") as session:
         effect = _load(session, claim)
         _note_interruption(session, effect)
         act = _choose_act(effect)
@@ -211,7 +211,7 @@ def _act(runtime: Runtime, prepared: Prepared) -> Result:
 
 
 def _conclude(runtime: Runtime, claim: Claim, prepared: Prepared, result: Result, seconds: float) -> None:
-    with runtime.database.write() as session:
+    with runtime.database.write("conclude") as session:
         lock_row(session, Shop.id, prepared.job.shop_id)
         effect = _load(session, claim)
         _end_attempt(session, prepared, result, seconds)

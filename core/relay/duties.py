@@ -117,7 +117,7 @@ def _claim(runtime: Runtime) -> Turn | None:
     with runtime.database.read() as session:  # most of the time nothing is due, and nothing need be locked to see it
         if session.scalars(chosen).first() is None:
             return None
-    with runtime.database.write() as session:
+    with runtime.database.write("duty.claim") as session:
         key = session.scalars(chosen.with_for_update(skip_locked=True, of=DutyTurn)).first()
         if key is None:
             return None
@@ -143,7 +143,7 @@ def _take(runtime: Runtime, turn: Turn) -> None:
 def _end(runtime: Runtime, turn: Turn, wait: float, trouble: str | None) -> None:
     """The next turn. One whose lease ran out writes nothing: another process has it."""
     values = {"due_at": db_now(wait), "lease_until": None, "ended_at": db_now(), "trouble": trouble}
-    with runtime.database.write() as session:
+    with runtime.database.write("duty.end") as session:
         fenced = (DutyTurn.key == turn.key, DutyTurn.fence == turn.fence)
         if session.execute(update(DutyTurn).where(*fenced).values(values).returning(DutyTurn.key)).first() is None:
             logger.warning("duty %s: the lease ran out; another process has it", turn.key)

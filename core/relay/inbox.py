@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from core.crypto import Keyring
 from core.db import db_now, insert_once, lock_row
 from core.errors import BadInput, Fault, NeedsSettings, Permanent, Throttled, Transient
+from core.failpoints import hit
 from core.logs import log_incident
 from core.models import Event, Shop
 from core.registry import Delivery, Outcome, parked, unknown
@@ -118,7 +119,7 @@ def claim_events(session: Session, limit: int) -> list[Claim]:
 
 def think(runtime: Runtime, limit: int = 20) -> int:
     """Claim and think about what waits. Returns how many events were claimed."""
-    with runtime.database.write() as session:
+    with runtime.database.write("think.claim") as session:
         claims = claim_events(session, limit)
     for claim in claims:
         try:
@@ -141,8 +142,10 @@ def think_about(runtime: Runtime, claim: Claim) -> None:
         _end(runtime, claim, unknown(f"no rule for {delivery.source} {delivery.topic}"))
         return
     try:
+        hit("think.before_read")
         facts = handler.read(delivery)
-        with runtime.database.write() as session:
+        hit("think.after_read")
+        with runtime.database.write("think") as session:
             lock_row(session, Shop.id, delivery.shop_id)
             outcome = handler.apply(session, delivery, facts)
             _write_end(session, claim, outcome)
@@ -184,7 +187,7 @@ def _load(runtime: Runtime, claim: Claim) -> tuple[Delivery, int]:
 
 
 def _end(runtime: Runtime, claim: Claim, outcome: Outcome) -> None:
-    with runtime.database.write() as session:
+    with runtime.database.write("think.end") as session:
         _write_end(session, claim, outcome)
 
 
@@ -203,7 +206,7 @@ def _write(session: Session, claim: Claim, values: dict[str, Any]) -> None:
 
 def _put_off(runtime: Runtime, claim: Claim, error: Fault) -> None:
     """Think again later, or park: by the fault's fate."""
-    with runtime.database.write() as session:
+    with runtime.database.write("think.put_off") as session:
         attempts = session.get_one(Event, claim.id).attempts + (0 if isinstance(error, Throttled) else 1)
         wait = _choose_wait(error, attempts)
         if wait is None:

@@ -8,6 +8,7 @@ from sqlalchemy import select, update
 
 from core.clock import monotonic
 from core.db import db_now
+from core.failpoints import hit
 from core.models import Effect, Event, ReturnOrder
 from core.relay.delivery import deliver
 from core.relay.duties import start_duties
@@ -48,6 +49,7 @@ def something_due(runtime: Runtime) -> bool:
 
 def sweep(runtime: Runtime) -> None:
     """Ring for what is due; with nobody to hear, do it here. Then let the duties have their turn."""
+    hit("sweep.before_ring")
     if something_due(runtime) and not runtime.bell.ring():
         work(runtime, _DRAIN_SECONDS)
     start_duties(runtime)

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session, aliased
 from core.crypto import Keyring
 from core.db import db_now
 from core.domain.effects import KINDS, EffectKind
+from core.failpoints import hit
 from core.models import Effect, Shop
 from core.relay.inbox import LEASE_SECONDS, Claim
 
@@ -74,8 +75,10 @@ def want(session: Session, shop_id: int, wanted: Wanted, event_id: int | None = 
         created_at=db_now(),
         due_at=db_now(wanted.delay_seconds),
     )
+    hit("want.before_insert")
     session.add(effect)
     session.flush()
+    hit("want.after_insert")
     return effect.id
 
 
