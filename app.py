@@ -23,7 +23,9 @@ import rms_bridge.hooks
 import rms_bridge.openapi
 import rms_bridge.webhooks
 import shopify_app.deliveries
+import shopify_app.embedding
 import shopify_app.handlers
+import shopify_app.pages
 import shopify_app.reconcile
 import shopify_app.webhooks
 from core.commands import data, processes, shops, watch
@@ -71,6 +73,8 @@ def create_app(settings: Config | None = None) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.extensions["returnbridge"] = runtime
     app.register_blueprint(shopify_app.webhooks.make_blueprint(runtime))
+    app.register_blueprint(shopify_app.embedding.make_blueprint(runtime))
+    app.register_blueprint(shopify_app.pages.make_blueprint(runtime))
     app.register_blueprint(rms_bridge.webhooks.make_blueprint(runtime))
     app.register_blueprint(oms_bridge.webhooks.make_blueprint(runtime))
     app.register_blueprint(rms_bridge.hooks.make_blueprint(runtime))

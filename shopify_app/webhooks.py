@@ -6,14 +6,13 @@ import hashlib
 from uuid import uuid4
 
 from flask import Blueprint, Response, request
-from shopify.utils.shop_url import sanitize_shop_domain
 
-from core.config import Config
 from core.errors import Unauthorized
-from core.flows.tenants import SHOP_DOMAIN, ensure_shop
+from core.flows.tenants import ensure_shop
 from core.relay.inbox import NORMAL, record_event
 from core.runtime import Runtime
 from core.signing import verify_hmac
+from shopify_app.auth import list_secrets, read_shop
 from shopify_app.topics import SOURCE
 
 
@@ -31,7 +30,7 @@ def make_blueprint(runtime: Runtime) -> Blueprint:
 def _receive(runtime: Runtime) -> Response:
     """The HMAC is over the raw bytes, so nothing is parsed before or after it here (law 1)."""
     body = request.get_data(cache=False, parse_form_data=False)
-    if not verify_hmac(body, read_header("hmac-sha256"), _list_secrets(runtime.config)):
+    if not verify_hmac(body, read_header("hmac-sha256"), list_secrets(runtime.config)):
         raise Unauthorized("the webhook's signature is wrong or missing")
     domain = _read_domain()
     with runtime.database.write("record") as session:
@@ -63,11 +62,7 @@ def _read_delivery_id() -> str:
 
 
 def _read_domain() -> str:
-    domain = sanitize_shop_domain(read_header("shop-domain") or "")
-    if not domain or not SHOP_DOMAIN.fullmatch(domain):
+    domain = read_shop(read_header("shop-domain"))
+    if domain is None:
         raise Unauthorized("the webhook names no shop")
-    return str(domain)
-
-
-def _list_secrets(config: Config) -> list[str]:
-    return [secret for secret in (config.shopify_api_secret, config.shopify_api_secret_previous) if secret]
+    return domain

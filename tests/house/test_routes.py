@@ -9,12 +9,14 @@ from werkzeug.routing import Rule
 from tests.house.source import on_sqlite
 
 PUBLIC = {
+    "/auth/patch-id-token": "the bounce page, on which App Bridge fetches a token; holds nothing of any shop",
     "/healthz": "is the process alive",
     "/readyz": "can it work",
     "/rms/docs": "the published contract, to read",
     "/rms/openapi.json": "the published contract, for programs",
     "/static/<path:filename>": "files anybody may have",
 }
+ASKED = {"/auth/patch-id-token": "?shop=any-shop.myshopify.com&shopify-reload=/"}
 WRONG = {
     "authUsername": "nobody.myshopify.com",
     "authPassword": "wrong",
@@ -51,7 +53,7 @@ def test_the_public_ones_exist_and_are_not_guarded(built_app: Flask) -> None:
     rules = {rule.rule for rule in built_app.url_map.iter_rules()}
     assert set(PUBLIC) - {"/static/<path:filename>"} <= rules
     for path in sorted(set(PUBLIC) & rules - {"/static/<path:filename>"}):
-        assert built_app.test_client().get(path).status_code == 200
+        assert built_app.test_client().get(path + ASKED.get(path, "")).status_code == 200
 
 
 @on_sqlite
