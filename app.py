@@ -34,7 +34,7 @@ from core.config import Config, ConfigurationFaults, load_config
 from core.crypto import Keyring
 from core.db import Database
 from core.embedded import EmbeddedServer
-from core.errors import BadInput, Unauthorized, UnsupportedMedia
+from core.errors import BadInput, TooManyFailures, Unauthorized, UnsupportedMedia
 from core.health import find_troubles, find_warnings
 from core.http import HttpDoor
 from core.logs import configure_logs, log_incident
@@ -163,6 +163,12 @@ def _register_errors(app: Flask) -> None:
     @app.errorhandler(Unauthorized)
     def answer_unauthorized(error: Unauthorized) -> Any:
         return _answer_error(401, "UNAUTHORIZED", "Not authorised", str(error))
+
+    @app.errorhandler(TooManyFailures)
+    def answer_too_many(error: TooManyFailures) -> Any:
+        answer, status = _answer_error(429, "TOO_MANY_REQUESTS", "Too many failed calls", str(error))
+        answer.headers["Retry-After"] = str(error.retry_after)
+        return answer, status
 
     @app.errorhandler(UnsupportedMedia)
     def answer_unsupported(error: UnsupportedMedia) -> Any:

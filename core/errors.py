@@ -55,5 +55,13 @@ class Unauthorized(Fault):
     """A caller of ours did not prove who it is."""
 
 
+class TooManyFailures(Unauthorized):
+    """The same, once too often: the caller is to wait `retry_after` seconds before the next try."""
+
+    def __init__(self, message: str, retry_after: int):
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
 class UnsupportedMedia(Fault):
     """A caller's body is of a type we do not take."""

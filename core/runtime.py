@@ -17,6 +17,7 @@ from core.db import Database
 from core.embedded import EmbeddedServerFault
 from core.failpoints import hit
 from core.http import HttpDoor
+from core.limiting import REDIS_SECONDS, FailureLimit
 from core.registry import Registry
 
 QUEUE_NAME = "returnbridge"
@@ -37,7 +38,15 @@ class Doorbell:
     @cached_property
     def redis(self) -> Redis:
         """The connection; made, and an embedded server started, when somebody first rings or listens."""
-        return Redis.from_url(self._find_url(), socket_timeout=10, socket_connect_timeout=2)
+        return self.connect(socket_timeout=10, socket_connect_timeout=2)
+
+    def connect(self, **options: float) -> Redis:
+        """Another connection to the same server, with time-outs of its own."""
+        return Redis.from_url(self._url, **options)
+
+    @cached_property
+    def _url(self) -> str:
+        return self._find_url()
 
     @cached_property
     def queue(self) -> Queue:
@@ -77,6 +86,12 @@ class Runtime:
     http: HttpDoor
     bell: Doorbell
     registry: Registry = field(default_factory=Registry)
+    failures: FailureLimit = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Callers' failures are counted on the doorbell's server."""
+        patience = {"socket_timeout": REDIS_SECONDS, "socket_connect_timeout": REDIS_SECONDS}
+        self.failures = FailureLimit(lambda: self.bell.connect(**patience))
 
 
 _current: list[Runtime] = []

@@ -10,9 +10,9 @@ from flask import Blueprint, Response, jsonify, request
 from sqlalchemy import select
 
 from core.clock import monotonic
-from core.errors import BadInput, Unauthorized, UnsupportedMedia
+from core.errors import BadInput, UnsupportedMedia
 from core.flows.cancellations import find_act, give_up
-from core.flows.tenants import SYSTEMS, verify_credential
+from core.flows.credentials import SYSTEMS, Caller, verify_credential
 from core.models import Event
 from core.reading import read_object
 from core.relay.inbox import FIRST, record_event
@@ -20,6 +20,7 @@ from core.runtime import Runtime
 from oms_bridge.parse import parse_seller_cancellation
 
 SOURCE = "oms"
+WRONG_CALLER = "authUsername or authPassword is wrong or missing"
 PARSE_VERDICTS = "rms.parse_verdicts"
 ANSWER_SECONDS = 40.0  # OMS waits 45 s for an answer; what is not finished by then is asked again
 _LOOK_SECONDS = 0.1
@@ -50,11 +51,11 @@ def make_blueprint(runtime: Runtime) -> Blueprint:
 
 
 def _verify(runtime: Runtime) -> int:
-    username, password = request.headers.get("authUsername", ""), request.headers.get("authPassword", "")
+    caller = Caller.read(request.headers, request.remote_addr)
     with runtime.database.read() as session:
-        shop = verify_credential(session, SYSTEMS, username, password)
+        shop = verify_credential(session, SYSTEMS, caller)
         if shop is None:
-            raise Unauthorized("authUsername or authPassword is wrong or missing")
+            raise runtime.failures.refuse(caller.address, caller.username, WRONG_CALLER)
         return shop.id
 
 

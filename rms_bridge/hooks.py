@@ -9,8 +9,8 @@ from uuid import uuid4
 from flask import Blueprint, Response, request
 from sqlalchemy.orm import Session
 
-from core.errors import Unauthorized
-from core.flows.tenants import load_settings_with_secrets, verify_hook_key
+from core.flows.credentials import HOOK_SYSTEMS, read_hook_key, verify_credential
+from core.flows.tenants import load_settings_with_secrets
 from core.models import Shop
 from core.reading import read_object
 from core.relay.inbox import record_event
@@ -20,7 +20,7 @@ from rms_bridge.partners.signature import INBOUND_KEY, find_entry
 
 
 @dataclass(frozen=True)
-class Caller:
+class Partner:
     """One partner's door: `name` is in its address, `header` is where the partner repeats a key of its own."""
 
     name: str
@@ -28,9 +28,9 @@ class Caller:
     header: str
 
 
-CLICKPOST = Caller("clickpost", source="clickpost", header="webhook_key")
+CLICKPOST = Partner("clickpost", source="clickpost", header="webhook_key")
 # Shiprocket refuses addresses that contain its name or "sr"
-SHIPROCKET = Caller("st", source="shiprocket", header="x-api-key")
+SHIPROCKET = Partner("st", source="shiprocket", header="x-api-key")
 
 
 def make_blueprint(runtime: Runtime) -> Blueprint:
@@ -48,24 +48,26 @@ def make_blueprint(runtime: Runtime) -> Blueprint:
     return doors
 
 
-def _receive(runtime: Runtime, caller: Caller, key: str) -> Response:
+def _receive(runtime: Runtime, partner: Partner, key: str) -> Response:
     """Verify, read, record, ring, answer an empty 200. An empty body or `{}` is a test ping: nothing is stored."""
+    shown = read_hook_key(partner.name, key, request.remote_addr)
     with runtime.database.read() as session:
-        shop = verify_hook_key(session, caller.name, key)
-        if shop is None or not _accepts_header(runtime, session, shop, caller, key):
-            raise Unauthorized(f"the key in the address, or the one in {caller.header}, is wrong")
+        shop = verify_credential(session, (HOOK_SYSTEMS[partner.name],), shown)
+        if shop is None or not _accepts_header(runtime, session, shop, partner, key):
+            words = f"the key in the address, or the one in {partner.header}, is wrong"
+            raise runtime.failures.refuse(shown.address, shown.username, words)
     body = request.get_data(cache=False)
     if body.strip() and read_object(body):
-        _record(runtime, shop.id, caller.source, body)
+        _record(runtime, shop.id, partner.source, body)
     return Response(status=200)
 
 
-def _accepts_header(runtime: Runtime, session: Session, shop: Shop, caller: Caller, key: str) -> bool:
+def _accepts_header(runtime: Runtime, session: Session, shop: Shop, partner: Partner, key: str) -> bool:
     """The partner's header must be the key we were told of; told of none, it may be absent or repeat the address's."""
     settings = load_settings_with_secrets(session, runtime.keyring, shop.id)
-    entries = (find_entry(one, INBOUND_KEY) for one in settings.partners if one.kind == caller.source)
+    entries = (find_entry(one, INBOUND_KEY) for one in settings.partners if one.kind == partner.source)
     told = [entry for entry in entries if entry is not None]
-    given = request.headers.get(caller.header)
+    given = request.headers.get(partner.header)
     if given is None:
         return not told
     return any(hmac.compare_digest(given.encode(), one.encode()) for one in told or [key])

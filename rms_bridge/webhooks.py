@@ -8,8 +8,9 @@ from uuid import uuid4
 
 from flask import Blueprint, Response, request
 
-from core.errors import BadInput, Unauthorized, UnsupportedMedia
-from core.flows.tenants import load_settings, verify_credential
+from core.errors import BadInput, UnsupportedMedia
+from core.flows.credentials import Caller, verify_credential
+from core.flows.tenants import load_settings
 from core.reading import read_object
 from core.relay.inbox import FIRST, NORMAL, record_event
 from core.runtime import Runtime
@@ -17,6 +18,7 @@ from core.settings import Settings
 from rms_bridge.parse import parse_notification, parse_processing_update, parse_return_order
 
 SOURCE = "rms"
+WRONG_CALLER = "authUsername or authPassword is wrong or missing"
 Check = Callable[[dict[str, Any], Settings], object]
 
 # topic -> what a body must pass at the door, and how soon it is thought about
@@ -48,11 +50,11 @@ def make_blueprint(runtime: Runtime) -> Blueprint:
 
 def _receive(runtime: Runtime, topic: str) -> Response:
     """Verify, read, check, record, ring, answer an empty 200."""
+    caller = Caller.read(request.headers, request.remote_addr)
     with runtime.database.read() as session:
-        username, password = request.headers.get("authUsername", ""), request.headers.get("authPassword", "")
-        shop = verify_credential(session, (SOURCE,), username, password)
+        shop = verify_credential(session, (SOURCE,), caller)
         if shop is None:
-            raise Unauthorized("authUsername or authPassword is wrong or missing")
+            raise runtime.failures.refuse(caller.address, caller.username, WRONG_CALLER)
         settings = load_settings(session, shop.id)
     body = _read_json_body()
     check, priority = CHECKS[topic]

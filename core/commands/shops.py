@@ -12,11 +12,12 @@ from sqlalchemy.orm import Session
 
 from core.commands.printing import print_rows
 from core.errors import BadInput
-from core.flows import tenants
+from core.flows import credentials, tenants
 from core.models import BridgeCredential, SettingsVersion, Shop
 from core.reading import read_object
 from core.runtime import Runtime
 
+_SYSTEMS = (*credentials.SYSTEMS, *credentials.HOOK_SYSTEMS)
 _COLUMNS = ("id", "shop", "mode", "token", "settings_version", "created_at")
 
 
@@ -26,7 +27,7 @@ def make_commands(runtime: Runtime) -> list[click.Command]:
     @click.group("shops", help="Shops and their settings.")
     def group() -> None: ...
 
-    for make in (_make_add, _make_configure, _make_rotate, _make_show, _make_list):
+    for make in (_make_add, _make_configure, _make_rotate, _make_restrict, _make_show, _make_list):
         group.add_command(make(runtime))
     return [group]
 
@@ -39,7 +40,7 @@ def _make_add(runtime: Runtime) -> click.Command:
         try:
             with runtime.database.write() as session:
                 shop = tenants.add_shop(session, runtime.keyring, domain, access_token)
-                made = tenants.make_credential(session, shop, "rms")
+                made = credentials.make_credential(session, shop, "rms")
                 printed = {
                     "shop": shop.domain,
                     "rms": {"authUsername": made.username, "authPassword": made.password},
@@ -75,17 +76,37 @@ def _make_configure(runtime: Runtime) -> click.Command:
 def _make_rotate(runtime: Runtime) -> click.Command:
     @click.command("rotate", help="Print a new credential, once; the old one stays good for a day.")
     @click.argument("domain")
-    @click.argument("system", type=click.Choice([*tenants.SYSTEMS, *tenants.HOOK_SYSTEMS]))
+    @click.argument("system", type=click.Choice(_SYSTEMS))
     def command(domain: str, system: str) -> None:
         with runtime.database.write() as session:
             shop = _get_shop(session, domain)
-            if system in tenants.HOOK_SYSTEMS:
-                path = tenants.render_hook_path(system, tenants.rotate_hook_key(session, shop, system))
+            if system in credentials.HOOK_SYSTEMS:
+                path = credentials.render_hook_path(system, credentials.rotate_hook_key(session, shop, system))
                 printed: dict[str, str] = {"address": runtime.config.app_url + path}
             else:
-                made = tenants.rotate_credential(session, shop, system)
+                made = credentials.rotate_credential(session, shop, system)
                 printed = {"authUsername": made.username, "authPassword": made.password}
         click.echo(json.dumps({"shop": shop.domain, system: printed}))
+
+    return command
+
+
+def _make_restrict(runtime: Runtime) -> click.Command:
+    @click.command("restrict", help="Say what a system's callers must show beside their credential; nothing lifts it.")
+    @click.argument("domain")
+    @click.argument("system", type=click.Choice(_SYSTEMS))
+    @click.option("--network", "networks", multiple=True, help="An address or CIDR they call from; may be repeated.")
+    @click.option("--auth-domain", help="The authDomainName they send.")
+    def command(domain: str, system: str, networks: tuple[str, ...], auth_domain: str | None) -> None:
+        of = credentials.HOOK_SYSTEMS.get(system, system)
+        try:
+            with runtime.database.write() as session:
+                restriction = credentials.Restriction(auth_domain, networks)
+                credentials.restrict_credentials(session, _get_shop(session, domain), of, restriction)
+        except BadInput as error:
+            raise click.ClickException(str(error)) from None
+        places = ", ".join(networks) or "any address"
+        click.echo(f"{system} of {domain} may call from {places}, with authDomainName {auth_domain or 'or without'}")
 
     return command
 

@@ -1,34 +1,23 @@
-"""Shops: taking one in, its settings document, the credentials others use for it."""
+"""Shops: taking one in, its settings document."""
 
 from __future__ import annotations
 
 import json
 import re
-import secrets as random_secrets
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from core.crypto import Keyring, hash_secret, matches_hash, new_secret
+from core.crypto import Keyring
 from core.db import db_now, insert_once
 from core.errors import BadInput, NeedsSettings
-from core.models import BridgeCredential, Effect, Event, SettingsVersion, Shop
+from core.models import Effect, Event, SettingsVersion, Shop
 from core.settings import Settings, merge_secrets, parse_settings, split_secrets
 
 SHOP_DOMAIN = re.compile(r"[a-z0-9][a-z0-9-]{0,59}\.myshopify\.com")
 _KEEP = (None, "set", "not set")  # how a document says that a stored secret stays
-SYSTEMS = ("rms", "oms")
-
-
-@dataclass(frozen=True)
-class NewCredential:
-    """A bridge credential in the clear: shown once, never again."""
-
-    username: str
-    password: str
 
 
 def check_domain(domain: str) -> str:
@@ -68,55 +57,6 @@ def open_access_token(keyring: Keyring, shop: Shop) -> str:
     if shop.access_token is None:
         raise NeedsSettings("no Shopify access token: open the app in Shopify, or run shops add with --access-token")
     return keyring.open(shop.access_token, "shops", "access_token", shop.domain).decode()
-
-
-def make_credential(session: Session, shop: Shop, system: str) -> NewCredential:
-    """A new user name and password for RMS or OMS; the name leads to the shop, the password is stored hashed."""
-    handle = shop.domain.partition(".")[0][:32]
-    made = NewCredential(f"{system}-{handle}-{random_secrets.token_hex(4)}", new_secret())
-    session.add(
-        BridgeCredential(
-            shop_id=shop.id,
-            system=system,
-            username=made.username,
-            password_hash=hash_secret(made.password),
-            created_at=db_now(),
-        )
-    )
-    return made
-
-
-def rotate_credential(session: Session, shop: Shop, system: str) -> NewCredential:
-    """A new credential; those it replaces stay good for a day, to change them on the other side."""
-    end_credentials(session, shop, system)
-    return make_credential(session, shop, system)
-
-
-def end_credentials(session: Session, shop: Shop, system: str) -> None:
-    """Let a system's standing credentials run out after the overlap."""
-    standing = (
-        BridgeCredential.shop_id == shop.id,
-        BridgeCredential.system == system,
-        BridgeCredential.expires_at.is_(None),
-    )
-    session.execute(update(BridgeCredential).where(*standing).values(expires_at=db_now(OVERLAP_SECONDS)))
-
-
-def verify_credential(session: Session, systems: Sequence[str], username: str, password: str) -> Shop | None:
-    """The shop a caller of one of these systems may speak for, or None.
-
-    Takes the same time for an unknown name as for a wrong password.
-    """
-    query = select(BridgeCredential, Shop).join(Shop, Shop.id == BridgeCredential.shop_id)
-    query = query.where(
-        BridgeCredential.username == username,
-        BridgeCredential.system.in_(systems),
-        or_(BridgeCredential.expires_at.is_(None), BridgeCredential.expires_at > db_now()),
-        Shop.removed_at.is_(None),
-    )
-    row = session.execute(query).first()
-    matches = matches_hash(password, row[0].password_hash if row else hash_secret(""))
-    return row[1] if row and matches else None
 
 
 def load_settings(session: Session, shop_id: int) -> Settings:
@@ -209,46 +149,3 @@ def _fill_headers(partner: Any, stored: Mapping[str, str]) -> Any:
         for name, value in partner["headers"].items()
     }
     return {**partner, "headers": headers}
-
-
-# Partner -> its `system` in the table, whose column holds 8 characters; also the partner's part of the address.
-HOOK_SYSTEMS = {"clickpost": "cp", "st": "st"}
-OVERLAP_SECONDS = 24 * 3600.0
-# no s and no k: Shiprocket refuses an address with "sr" or "kr" anywhere in it
-_HOOK_ALPHABET = "abcdefghijlmnopqrtuvwxyz0123456789"
-_HOOK_ID_LENGTH, _HOOK_SECRET_LENGTH = 10, 32  # the secret has 162 bits
-_HOOK_KEY = re.compile(f"[{_HOOK_ALPHABET}]{{{_HOOK_ID_LENGTH + _HOOK_SECRET_LENGTH}}}")
-
-
-def rotate_hook_key(session: Session, shop: Shop, partner: str) -> str:
-    """A new key for a partner's address, shown once. Keys it replaces stay good for a day, to change them there."""
-    system = HOOK_SYSTEMS[partner]
-    end_credentials(session, shop, system)
-    name, password = (_random_letters(length) for length in (_HOOK_ID_LENGTH, _HOOK_SECRET_LENGTH))
-    made = BridgeCredential(
-        shop_id=shop.id,
-        system=system,
-        username=f"{system}-{name}",
-        password_hash=hash_secret(password),
-        created_at=db_now(),
-    )
-    session.add(made)
-    session.flush()
-    return name + password
-
-
-def verify_hook_key(session: Session, partner: str, key: str) -> Shop | None:
-    """The shop whose address a partner called, or None."""
-    if not _HOOK_KEY.fullmatch(key):
-        return None
-    system = HOOK_SYSTEMS[partner]
-    return verify_credential(session, (system,), f"{system}-{key[:_HOOK_ID_LENGTH]}", key[_HOOK_ID_LENGTH:])
-
-
-def render_hook_path(partner: str, key: str) -> str:
-    """Where the partner is to call, below APP_URL."""
-    return f"/hooks/{partner}/{key}"
-
-
-def _random_letters(length: int) -> str:
-    return "".join(random_secrets.choice(_HOOK_ALPHABET) for _ in range(length))

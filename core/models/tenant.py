@@ -53,4 +53,6 @@ class BridgeCredential(Base):
     password_hash: Mapped[str] = mapped_column(String(64))
     created_at: Mapped[datetime] = mapped_column(Moment)
     expires_at: Mapped[datetime | None] = mapped_column(Moment)  # set when rotated: the overlap's end
+    auth_domain: Mapped[str | None] = mapped_column(String(255))  # the `authDomainName` a caller must show
+    networks: Mapped[list[str] | None] = mapped_column(Json)  # where a caller must come from; none or empty: anywhere
     __table_args__ = (Index("ix_bridge_credentials_shop", "shop_id", "system"),)

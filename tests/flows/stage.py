@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from app import create_app
 from core.config import Config
-from core.flows import tenants
+from core.flows import credentials, tenants
 from core.flows.decisions import decide_exchange, link_exchange
 from core.flows.scene import Scene
 from core.models import Effect, Event, Exchange
@@ -42,7 +42,7 @@ class Stage:
         with self.runtime.database.write() as session:
             shop = tenants.add_shop(session, self.runtime.keyring, self.shop, self.sandbox.access_token)
             self.shop_id = shop.id
-            self.credential = tenants.make_credential(session, shop, "rms")
+            self.credential = credentials.make_credential(session, shop, "rms")
         self.sandbox.rms.connect(self.credential.username, self.credential.password, bridge_url=self.url)
         self.configure(settings or {})
 

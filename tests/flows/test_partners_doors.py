@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.flows import tenants
+from core.flows import credentials, tenants
 from rms_bridge.partners.shiprocket import check_callback_url
 from tests.flows.stage import Stage
 from tests.flows.test_partners_hooks import AWB, call, make_key, partners, tell
@@ -80,5 +80,5 @@ def test_a_body_without_a_status_is_kept_and_named_unknown(stage: Stage, partner
 
 def test_the_keys_can_stand_in_an_address_shiprocket_takes(stage: Stage) -> None:
     for _ in range(50):
-        path = tenants.render_hook_path("st", make_key(stage, "st"))
+        path = credentials.render_hook_path("st", make_key(stage, "st"))
         assert check_callback_url(f"https://bridge.example{path}") == []

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import MetaData, select
 from werkzeug.test import TestResponse
 
-from core.flows import tenants
+from core.flows import credentials, tenants
 from core.flows.returns import load_units
 from core.models import Event, ReturnOrder
 from tests.flows.stage import Stage
@@ -34,13 +34,13 @@ def make_key(stage: Stage, partner: str) -> str:
     with stage.runtime.database.write() as session:
         shop = tenants.find_shop(session, stage.shop)
         assert shop is not None
-        return tenants.rotate_hook_key(session, shop, partner)
+        return credentials.rotate_hook_key(session, shop, partner)
 
 
 def call(stage: Stage, partner: str, key: str, body: object, headers: dict[str, str] | None = None) -> TestResponse:
     """Call a partner's door; bytes go as they are."""
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    path = tenants.render_hook_path(partner, key)
+    path = credentials.render_hook_path(partner, key)
     sent = {"Content-Type": "application/json", **(headers or {})}
     return stage.app.test_client().post(path, data=raw, headers=sent)
 

@@ -20,7 +20,7 @@ from sqlalchemy import func, select
 import app as composition
 from app import create_asgi_app
 from core.config import Config
-from core.flows import tenants
+from core.flows import credentials, tenants
 from core.migrations import upgrade
 from core.models import Event
 from core.relay.jobs import work
@@ -59,7 +59,7 @@ class Bridge:
         upgrade(self.runtime.database)
         with self.runtime.database.write() as session:
             shop = tenants.add_shop(session, self.runtime.keyring, SHOP, None)
-            self.credential = tenants.make_credential(session, shop, "rms")
+            self.credential = credentials.make_credential(session, shop, "rms")
         self._server = uvicorn.Server(
             uvicorn.Config(served, host="127.0.0.1", port=0, log_config=None, access_log=False, server_header=False)
         )

@@ -30,7 +30,7 @@ from schemathesis.config import SchemathesisConfig
 from app import create_app
 from core.clock import render_time
 from core.config import Config
-from core.flows import tenants
+from core.flows import credentials, tenants
 from core.migrations import upgrade
 from core.relay.jobs import work
 from core.runtime import Runtime
@@ -120,8 +120,10 @@ def live(tmp_path_factory: pytest.TempPathFactory, valkey: str) -> Iterator[Live
     upgrade(runtime.database)
     with runtime.database.write() as session:
         shop = tenants.add_shop(session, runtime.keyring, SHOP, None)
-        made = {system: tenants.make_credential(session, shop, system) for system in ("rms", "oms")}
-        keys = {f"/hooks/{name}/{{key}}": tenants.rotate_hook_key(session, shop, name) for name in ("clickpost", "st")}
+        made = {system: credentials.make_credential(session, shop, system) for system in ("rms", "oms")}
+        keys = {
+            f"/hooks/{name}/{{key}}": credentials.rotate_hook_key(session, shop, name) for name in ("clickpost", "st")
+        }
     headers = {name: {"authUsername": one.username, "authPassword": one.password} for name, one in made.items()}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runtime.bell, "ring", lambda: request.path == "/oms/seller-cancellations" and work(runtime, 5))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.flows import tenants
+from core.flows import credentials, tenants
 from tests.integration.bridge import SHOP, Bridge, Reply, head
 from tests.integration.test_rms_door_bodies import DOORS, at_every_door, dump, prove_door_open
 
@@ -57,7 +57,7 @@ def test_a_credential_of_oms_opens_no_door_of_rms(bridge: Bridge) -> None:
     with bridge.runtime.database.write() as session:
         shop = tenants.find_shop(session, SHOP)
         assert shop is not None
-        made = tenants.make_credential(session, shop, "oms")
+        made = credentials.make_credential(session, shop, "oms")
     before = bridge.count_events()
     headers = {"authUsername": made.username, "authPassword": made.password}
     prove_unauthorized(bridge, bridge.push("/rms/return-orders", dump("return_order"), **headers), before)

@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from core.db import Database
-from core.flows.tenants import verify_credential
+from core.flows.credentials import Caller, verify_credential
 from tests.integration.command_line import CommandLine
 
 SECRETS = ("pa55-of-oms", "t0ken-of-partner", "shpat_t0ken-of-shop")
@@ -40,7 +40,7 @@ def write(tmp_path: Path, document: Any) -> str:
 def may_enter(commands: CommandLine, made: dict[str, Any]) -> bool:
     database = Database(commands.environment["DATABASE_URL"])
     with database.read() as session:
-        shop = verify_credential(session, ("rms",), made["rms"]["authUsername"], made["rms"]["authPassword"])
+        shop = verify_credential(session, ("rms",), Caller(made["rms"]["authUsername"], made["rms"]["authPassword"]))
     database.dispose()
     return shop is not None and shop.domain == made["shop"]
 
