@@ -23,6 +23,7 @@ class Keyring:
 
     def __init__(self, keys: Mapping[str, bytes]):
         self._keys = {kid: AESGCM(key) for kid, key in keys.items()}
+        self._marking = {kid: hmac.digest(key, b"returnbridge mark", "sha256") for kid, key in keys.items()}
         self._writer = next(iter(keys))
 
     def seal(self, clear: bytes, *place: str) -> bytes:
@@ -41,6 +42,15 @@ class Keyring:
             return key.decrypt(rest[:_NONCE_BYTES], rest[_NONCE_BYTES:], _associate(place))
         except (InvalidTag, ValueError):  # ValueError: cut off within the nonce
             raise Permanent("a stored secret does not belong where it was found, or was altered") from None
+
+    def mark(self, clear: str, *place: str, like: str = "") -> str:
+        """A fingerprint of a value of one place, `KID:hex`: it tells a change, and nobody without the key can guess it.
+
+        Made with the key of `like`, an earlier mark to compare with, while that key is held.
+        """
+        kid = like.partition(":")[0]
+        kid = kid if kid in self._marking else self._writer
+        return f"{kid}:{hmac.digest(self._marking[kid], _associate((*place, clear)), 'sha256').hex()[:32]}"
 
 
 def _associate(place: tuple[str, ...]) -> bytes:

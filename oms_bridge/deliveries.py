@@ -124,6 +124,7 @@ class CreateOrder(_OrderDeliverer):
             cancelled=facts.get("cancelled", {}),
             members=facts["members"],
             skus=request["skus"],
+            address=facts.get("address"),
             dispatch_by=parse_time(head["dispatchByTime"]),
             start_processing=parse_time(head["startProcessingTime"]),
         )
@@ -146,6 +147,7 @@ def _make_facts(order: ForwardOrder, location: str, skus: dict[str, str]) -> dic
         "location": location,
         "ordered": {str(group[0].id): sum(line.quantity for line in group) for group in groups},
         "members": {str(group[0].id): [line.id for line in group] for group in groups if len(group) > 1},
+        "address": dict(order.address_marks),
     }
 
 

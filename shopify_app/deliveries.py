@@ -11,7 +11,7 @@ from core.clock import parse_time
 from core.domain.effects import SHOPIFY_CANCEL_ORDER, SHOPIFY_TAG_ORDER
 from core.domain.orders import Fulfillment, has_tag
 from core.errors import Ambiguous, Permanent
-from core.flows.orders import note_cancelled, note_read_back
+from core.flows.readback import note_cancelled, note_read_back
 from core.flows.scene import Scene
 from core.flows.tenants import load_settings
 from core.registry import Absent, Done, Job, Waiting

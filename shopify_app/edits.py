@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from core.clock import parse_time
 from core.domain.effects import SHOPIFY_CANCEL_LINES
 from core.errors import Ambiguous, Permanent
-from core.flows.orders import note_quantities
+from core.flows.readback import note_quantities
 from core.flows.scene import Scene
 from core.flows.tenants import load_settings
 from core.registry import Absent, Done, Job

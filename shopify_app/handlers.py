@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from core.domain.orders import OrderSnapshot
-from core.flows.orders import needs_fresh_look, note_order, settle_payload
+from core.flows.orders import load_address, needs_fresh_look, note_order, settle_payload
 from core.flows.scene import open_scene
 from core.flows.tenants import load_settings
 from core.reading import read_object
 from core.registry import Delivery, Outcome, ignored
 from core.runtime import Runtime
+from core.settings import Settings
 from shopify_app.client import AdminClient
 from shopify_app.hints import HintHandler
+from shopify_app.marks import mark_address
 from shopify_app.parse import parse_order_webhook
 from shopify_app.reads import read_current, read_forward_order
 from shopify_app.topics import FULFILLMENT_TOPICS, ORDER_TOPICS, RETURN_TOPICS, SOURCE
@@ -34,11 +36,20 @@ class OrderHandler:
         """The payload when it proves that nothing relevant changed, else the order as Shopify has it now."""
         with self.runtime.database.read() as session:
             settings = load_settings(session, delivery.shop_id)
-            order = parse_order_webhook(read_object(delivery.body), settings.exchange)
+            order = self._parse(session, delivery, settings)
             if not needs_fresh_look(session, delivery.shop_id, order, settings):
                 return settle_payload(session, delivery.shop_id, order)
         current = read_current(self.runtime, self.client, delivery.shop_id, order.id, settings.exchange)
         return current.with_variants(order) if current else None
+
+    def _parse(self, session: Session, delivery: Delivery, settings: Settings) -> OrderSnapshot:
+        body = read_object(delivery.body)
+        order = parse_order_webhook(body, settings.exchange)
+        told = load_address(session, delivery.shop_id, order.id)
+        if told is None or "shipping_address" not in body:
+            return order
+        marks = mark_address(self.runtime.keyring, delivery.shop_id, order.id, body["shipping_address"], told)
+        return replace(order, address=marks)
 
     def apply(self, session: Session, delivery: Delivery, facts: Any) -> Outcome:
         """Note the order."""
@@ -55,5 +66,5 @@ def register_handlers(runtime: Runtime) -> None:
     for topic in (*RETURN_TOPICS, *FULFILLMENT_TOPICS):
         runtime.registry.handlers[SOURCE, topic] = HintHandler(runtime, client)
     runtime.registry.readers[READ_FORWARD_ORDER] = lambda shop_id, order_id: read_forward_order(
-        client, shop_id, order_id
+        runtime, client, shop_id, order_id
     )

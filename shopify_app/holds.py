@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from core.domain.effects import SHOPIFY_HOLD_ORDER, SHOPIFY_RELEASE_ORDER
 from core.errors import Ambiguous, Permanent
-from core.flows.orders import note_fulfillment_orders
+from core.flows.readback import note_fulfillment_orders
 from core.flows.scene import Scene
 from core.flows.tenants import load_settings
 from core.registry import Done, Job

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-_ORDER_FIELDS = """
+_ADDRESS = "name address1 address2 city province zip country phone"
+
+# Addresses need level 2 of protected customer data: they are asked for only once OMS has been sent one.
+_ORDER_FIELDS = f"""
     id name tags createdAt updatedAt cancelledAt displayFulfillmentStatus
-    customAttributes { key value }
-    returns(first: 5) { nodes { exchangeLineItems(first: 1) { nodes { id } } } }
-    fulfillmentOrders(first: 10) {
-      nodes { id status supportedActions { action } fulfillmentHolds { id handle heldByRequestingApp } }
-    }
-    lineItems(first: 50, after: $after) {
-      nodes { id sku quantity currentQuantity unfulfilledQuantity customAttributes { key value } }
-      pageInfo { hasNextPage endCursor }
-    }
+    customAttributes {{ key value }}
+    shippingAddress @include(if: $withAddress) {{ {_ADDRESS} }}
+    returns(first: 5) {{ nodes {{ exchangeLineItems(first: 1) {{ nodes {{ id }} }} }} }}
+    fulfillmentOrders(first: 10) {{
+      nodes {{ id status supportedActions {{ action }} fulfillmentHolds {{ id handle heldByRequestingApp }} }}
+    }}
+    lineItems(first: 50, after: $after) {{
+      nodes {{ id sku quantity currentQuantity unfulfilledQuantity customAttributes {{ key value }} }}
+      pageInfo {{ hasNextPage endCursor }}
+    }}
 """
 
 READ_ORDER = f"""
-query ReadOrder($id: ID!, $after: String) {{
+query ReadOrder($id: ID!, $after: String, $withAddress: Boolean!) {{
   order(id: $id) {{ {_ORDER_FIELDS} }}
 }}
 """
-
-_ADDRESS = "name address1 address2 city province zip country phone"
 
 _MARKS = "id updatedAt tags cancelledAt displayFulfillmentStatus"
 

@@ -22,7 +22,17 @@ Json = dict[str, Any]
 # What may be called from outside, by system. A dot reaches one level down.
 ALLOWED: dict[str, tuple[str, ...]] = {
     "shopify": (
-        *("add_shop", "create_order", "edit_tags", "set_attributes", "cancel_order", "edit_line", "fulfil", "order"),
+        *(
+            "add_shop",
+            "create_order",
+            "edit_tags",
+            "set_attributes",
+            "edit_address",
+            "cancel_order",
+            "edit_line",
+            "fulfil",
+            "order",
+        ),
         *("orders", "order_payload", "refund_order", "hold_order", "release_holds", "open_return", "close_return"),
         *("install", "uninstall", "change_scopes", "expire_tokens", "drain", "send_webhook", "effects", "settle"),
         *("delivery.lose_next", "delivery.double_next", "delivery.hold_back", "delivery.let_go", "delivery.log"),

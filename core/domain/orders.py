@@ -55,6 +55,7 @@ class OrderSnapshot:
     original_order: str | None = None
     in_order: bool = False  # a native exchange: exchange lines of a Shopify return on this same order
     fulfillment_orders: tuple[FulfillmentOrder, ...] | None = None  # None: this reading does not tell
+    address: Mapping[str, str] | None = field(default=None, hash=False)  # marks of the address (law 11); None: not told
     known_version: int | None = None  # what we had stored when this reading was begun; None: it does not matter
 
     @property
@@ -71,6 +72,8 @@ class OrderSnapshot:
         """
         if other.fulfillment_orders is not None and other.fulfillment_orders != self.fulfillment_orders:
             return False
+        if find_moved(self.address, other.address):
+            return False
         return self.normalised() == replace(other, updated_at=self.updated_at).normalised()
 
     def normalised(self) -> OrderSnapshot:
@@ -78,13 +81,27 @@ class OrderSnapshot:
         tags = tuple(sorted(tag.casefold() for tag in self.tags))
         # a webhook names the variant, the Admin read does not (it would need read_products): not a difference
         lines = tuple(replace(line, variant_id=None) for line in sorted(self.lines, key=lambda line: line.id))
-        return replace(self, tags=tags, lines=lines, in_order=False, fulfillment_orders=None, known_version=None)
+        untold = {"in_order": False, "fulfillment_orders": None, "address": None, "known_version": None}
+        return replace(self, tags=tags, lines=lines, **untold)  # type: ignore[arg-type] # fields of several types
 
     def with_variants(self, other: OrderSnapshot | None) -> OrderSnapshot:
         """The same order with the variants that `other`, another reading of it, names."""
         known = {line.id: line.variant_id for line in other.lines} if other else {}
         lines = tuple(replace(line, variant_id=line.variant_id or known.get(line.id)) for line in self.lines)
         return replace(self, lines=lines)
+
+
+def find_moved(told: Mapping[str, str] | None, seen: Mapping[str, str] | None) -> list[str]:
+    """The parts of an address that have changed, from their marks (`KID:hex`).
+
+    A part that either reading does not tell, or whose marks are of two keys, proves nothing.
+    """
+    told, seen = told or {}, seen or {}
+    return [
+        part
+        for part, mark in sorted(told.items())
+        if part in seen and seen[part] != mark and seen[part].partition(":")[0] == mark.partition(":")[0]
+    ]
 
 
 @dataclass(frozen=True)
@@ -143,6 +160,7 @@ class OmsRecord:
     ordered: Mapping[int, int]  # quantities OMS was told at creation; a line gone by then was never told
     cancelled: Mapping[int, int]  # absolute cancelled quantities
     members: Mapping[int, tuple[int, ...]] = field(default_factory=dict)  # code -> its Shopify lines, where several
+    address: Mapping[str, str] | None = None  # marks of the address it was sent
 
     def list_members(self, code: int) -> tuple[int, ...]:
         """The Shopify lines an OMS line stands for."""
@@ -177,14 +195,16 @@ def _count_left(order: OrderSnapshot, record: OmsRecord) -> dict[int, int]:
 
 
 def find_untellable(order: OrderSnapshot, record: OmsRecord) -> list[str]:
-    """Changes OMS has no call for, in words: lines added after it took the order, quantities raised."""
+    """Changes OMS has no call for, in words: lines added after it took the order, quantities raised, the address."""
     known = {line for code in record.ordered for line in record.list_members(code)}
     added = [line.sku or str(line.id) for line in order.lines if line.id not in known and line.current_quantity > 0]
     left = _count_left(order, record)
     raised = [
         str(code) for code, ordered in record.ordered.items() if left[code] > ordered - record.cancelled.get(code, 0)
     ]
-    return [f"added: {sku}" for sku in added] + [f"raised: line {code}" for code in raised]
+    moved = [] if order.cancelled else find_moved(record.address, order.address)
+    address = [f"shipping address: {', '.join(moved)}"] if moved else []
+    return [f"added: {sku}" for sku in added] + [f"raised: line {code}" for code in raised] + address
 
 
 def find_oms_needs(order: OrderSnapshot, *, held: bool, record: OmsRecord | None) -> list[OmsNeed]:
@@ -238,3 +258,4 @@ class ForwardOrder:
     shipping: Address
     billing: Address
     lines: tuple[ForwardLine, ...]
+    address_marks: Mapping[str, str] = field(default_factory=dict)  # what is kept of the shipping address

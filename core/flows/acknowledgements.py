@@ -8,7 +8,7 @@ from datetime import datetime
 from core.db import db_now, insert_once
 from core.flows.orders import load_order, tell_oms
 from core.flows.scene import Scene
-from core.models import OmsOrder
+from core.models import OmsOrder, Order
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class OmsCreated:
     cancelled: dict[str, int]
     members: dict[str, list[int]]
     skus: dict[str, str]
+    address: dict[str, str] | None
     dispatch_by: datetime
     start_processing: datetime
 
@@ -37,6 +38,9 @@ def note_oms_created(scene: Scene, order_id: int, created: OmsCreated) -> None:
         announced={},
         acknowledged_at=db_now(),
     )
+    order = scene.session.get(Order, (scene.shop_id, order_id))
+    if order is not None:
+        order.address = created.address  # from here on its changes are watched
     _tell_rest(scene, order_id)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -56,6 +55,7 @@ def _to_snapshot(row: Order) -> OrderSnapshot:
         original_order=row.original_order,
         in_order=row.in_order,
         fulfillment_orders=_to_fulfillment_orders(row.fulfillment_orders),
+        address=row.address,
     )
 
 
@@ -79,6 +79,8 @@ def _store(session: Session, shop_id: int, order: OrderSnapshot) -> None:
     }
     if order.fulfillment_orders is not None:  # a reading of the Admin; a webhook tells neither
         values |= {"in_order": order.in_order, "fulfillment_orders": [asdict(one) for one in order.fulfillment_orders]}
+    if order.address is not None:
+        values["address"] = dict(order.address)
     if row is None:
         values.setdefault("in_order", False)
         session.add(Order(shop_id=shop_id, order_id=order.id, version=1, **values))
@@ -96,7 +98,7 @@ def load_oms_record(session: Session, shop_id: int, order_id: int) -> OmsRecord 
         return None
     known = {line: max(row.cancelled.get(line, 0), row.announced.get(line, 0)) for line in row.ordered}
     members = {int(code): tuple(lines) for code, lines in row.members.items()}
-    return OmsRecord(row.on_hold, _by_line(row.ordered), _by_line(known), members)
+    return OmsRecord(row.on_hold, _by_line(row.ordered), _by_line(known), members, row.address)
 
 
 def _by_line(stored: dict[str, int]) -> dict[int, int]:
@@ -117,6 +119,12 @@ def load_version(session: Session, shop_id: int, order_id: int) -> int:
     """How often we have written what we know of an order; 0 for one we do not know."""
     row = session.get(Order, (shop_id, order_id))
     return row.version if row else 0
+
+
+def load_address(session: Session, shop_id: int, order_id: int) -> dict[str, str] | None:
+    """Marks of the address as last seen; None when OMS was sent none, and so nobody need read it."""
+    row = session.get(Order, (shop_id, order_id))
+    return row.address if row else None
 
 
 def settle_payload(session: Session, shop_id: int, payload: OrderSnapshot) -> OrderSnapshot:
@@ -154,9 +162,9 @@ def note_order(scene: Scene, order: OrderSnapshot) -> Outcome:
         _refuse_stale(scene, stored, order)
     if changed or order.updated_at != (stored and stored.updated_at):
         _store(session, shop_id, order)
-    moved = _follow_exchange(scene, order)
+    moved = follow_exchange(scene, order)
     told = tell_oms(scene, order)
-    untold = _find_untold(scene, order) if changed else []
+    untold = _find_untold(scene, stored, order)
     if untold:
         return parked(f"OMS has no call for what changed on order {order.name}: {', '.join(untold)}; tell it by hand")
     if not (changed or moved or told):
@@ -174,9 +182,12 @@ def _refuse_stale(scene: Scene, stored: OrderSnapshot, order: OrderSnapshot) -> 
         raise Transient("the order changed while it was read", retry_after=_STALE_SECONDS)
 
 
-def _find_untold(scene: Scene, order: OrderSnapshot) -> list[str]:
+def _find_untold(scene: Scene, stored: OrderSnapshot | None, order: OrderSnapshot) -> list[str]:
     record = load_oms_record(scene.session, scene.shop_id, order.id)
-    return find_untellable(order, record) if record else []
+    if record is None:
+        return []
+    raised = find_untellable(stored, record) if stored else []  # a task each already
+    return [one for one in find_untellable(order, record) if one not in raised]
 
 
 def _await_cut(scene: Scene, order: OrderSnapshot) -> None:
@@ -201,7 +212,8 @@ def _describe(order: OrderSnapshot, moved: bool, told: list[OmsNeed]) -> str:
     return f"order {order.name} noted; exchange {'moved' if moved else 'unchanged'}; {said}"
 
 
-def _follow_exchange(scene: Scene, order: OrderSnapshot) -> bool:
+def follow_exchange(scene: Scene, order: OrderSnapshot) -> bool:
+    """Let the order's exchange, if it is part of one, look again. True when it moved."""
     exchange = find_exchange(scene.session, scene.shop_id, order.id)
     replaces = has_tag(order.tags, scene.settings.exchange.replacement_tag) or order.in_order
     if exchange is None and not replaces:
@@ -251,48 +263,3 @@ def _plan(scene: Scene, order: OrderSnapshot, need: OmsNeed) -> Wanted:
         return Wanted(OMS_CANCEL_LINES, f"oms.cancel:{order.id}", about, lane, {"cancelled": totals})
     kind = OMS_HOLD_ORDER if need is OmsNeed.HOLD else OMS_UNHOLD_ORDER
     return Wanted(kind, f"oms.hold:{order.id}", about, lane, {"on_hold": need is OmsNeed.HOLD})
-
-
-def note_read_back(scene: Scene, order_id: int, tags: list[str], updated_at: datetime) -> None:
-    """Shopify answered our tag write with the order's tags: know them now, so that no decision rests on older ones.
-
-    OMS is not told from here: Shopify's own webhook does that (one cause per OMS effect).
-    """
-    row = scene.session.get(Order, (scene.shop_id, order_id))
-    if row is not None and updated_at >= row.updated_at:
-        row.tags, row.updated_at = tags, updated_at
-        exchange = find_exchange(scene.session, scene.shop_id, order_id)
-        if exchange is not None:
-            exchange.hold_decided = False  # what we decided about the tag is written, one way or the other
-        _reconsider_stored(scene, row)
-
-
-def note_quantities(scene: Scene, order_id: int, quantities: dict[int, int], updated_at: datetime) -> None:
-    """Shopify was read back after an edit: these are its lines' current quantities."""
-    row = scene.session.get(Order, (scene.shop_id, order_id))
-    if row is not None and updated_at >= row.updated_at:
-        row.lines = [{**line, "current_quantity": quantities.get(line["id"], 0)} for line in row.lines]
-        row.updated_at = updated_at
-        _reconsider_stored(scene, row)
-
-
-def note_fulfillment_orders(scene: Scene, order_id: int, found: tuple[FulfillmentOrder, ...]) -> None:
-    """Shopify was read back after our holds changed."""
-    row = scene.session.get(Order, (scene.shop_id, order_id))
-    if row is not None:
-        row.fulfillment_orders = [asdict(one) for one in found]
-        _reconsider_stored(scene, row)
-
-
-def note_cancelled(scene: Scene, order_id: int, cancelled_at: datetime, updated_at: datetime) -> None:
-    """Shopify says that the order is cancelled: our cancel has reached its end."""
-    row = scene.session.get(Order, (scene.shop_id, order_id))
-    if row is not None and updated_at >= row.updated_at:
-        row.cancelled_at, row.updated_at = cancelled_at, updated_at
-        _reconsider_stored(scene, row)
-
-
-def _reconsider_stored(scene: Scene, row: Order) -> None:
-    row.version += 1
-    scene.session.flush()
-    _follow_exchange(scene, _to_snapshot(row))

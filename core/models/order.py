@@ -30,6 +30,7 @@ class Order(Base):
     version: Mapped[int] = mapped_column(Integer, default=0)  # counts our own writes: tells a stale reading from news
     in_order: Mapped[bool] = mapped_column(Boolean)
     fulfillment_orders: Mapped[list[dict[str, Any]] | None] = mapped_column(Json)
+    address: Mapped[dict[str, str] | None] = mapped_column(Json)  # marks (Keyring.mark); from OMS's taking it on
     __table_args__ = (Index("ix_orders_name", "shop_id", "name"),)
 
 
@@ -50,6 +51,7 @@ class OmsOrder(Base):
     announced: Mapped[dict[str, int]] = mapped_column(Json)  # totals OMS told us itself: not told back to it
     members: Mapped[dict[str, list[int]]] = mapped_column(Json)  # code -> lines merged under it, where several
     skus: Mapped[dict[str, str]] = mapped_column(Json)  # line id -> the channelSkuCode we sent
+    address: Mapped[dict[str, str] | None] = mapped_column(Json)  # marks of the shipping address we sent, by part
     dispatch_by: Mapped[datetime] = mapped_column(Moment)
     start_processing: Mapped[datetime] = mapped_column(Moment)
     acknowledged_at: Mapped[datetime] = mapped_column(Moment)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from simulators.shopify import cancelling, editing, holding, payloads, returning
@@ -49,7 +50,7 @@ def plain(order: Order) -> View:
 
 def _line(line: Any) -> View:
     keys = ("id", "sku", "quantity", "current_quantity", "unfulfilled_quantity", "fulfilled", "properties")
-    return {key: getattr(line, key) for key in keys} | {"id": line.pk, "gid": line.id}
+    return {key: getattr(line, key) for key in keys} | {"id": line.pk, "gid": line.id, "variant_id": line.variant.pk}
 
 
 class Staff(World):
@@ -94,6 +95,17 @@ class Staff(World):
             order = self.find_order(found, order_id)
             merged = {**order.attributes, **attributes}
             order.attributes = {key: str(value) for key, value in merged.items() if value is not None}
+            announce_order(self, found, order)
+            return plain(order)
+
+    def edit_address(self, shop: str, order_id: Ref, **parts: str | None) -> View:
+        """Staff correct the shipping address, as the customer asked."""
+        with self.lock:
+            found = self.shop(shop)
+            order = self.find_order(found, order_id)
+            if order.shipping_address is None:
+                raise Refused("the order has no shipping address")
+            order.shipping_address = replace(order.shipping_address, pk=self.next_id(), **parts)
             announce_order(self, found, order)
             return plain(order)
 

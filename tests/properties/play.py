@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -20,7 +20,7 @@ from core.registry import Delivery, Outcome
 from core.relay import inbox
 from core.relay.delivery import deliver
 from shopify_app.client import AdminClient
-from shopify_app.reads import read_order
+from shopify_app.reads import read_current
 from simulators.rms_bodies import notification_body, return_order_body, verdict_body
 from tests.properties.ground import Ground
 from tests.properties.laws import Laws
@@ -163,9 +163,10 @@ class Play:
     def be_slow(self) -> None:
         """A worker reads the order, and will note it only later."""
         name = f"slow-{next(self._numbers)}"
-        order = read_order(AdminClient(self.ground.runtime), self.ground.shop_id, ORDER_ID, self._exchange_rules())
+        runtime, shop_id = self.ground.runtime, self.ground.shop_id
+        order = read_current(runtime, AdminClient(runtime), shop_id, ORDER_ID, self._exchange_rules())
         assert order is not None
-        self._slow[name] = order
+        self._slow[name] = replace(order, known_version=None)
 
     def _exchange_rules(self) -> Any:
         with self.ground.runtime.database.read() as session:

@@ -1,0 +1,59 @@
+"""What Shopify showed after an act of ours, written down, so that no decision rests on what was before it.
+
+OMS is not told from here: Shopify's own webhook does that (one cause per OMS effect).
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+
+from core.domain.orders import FulfillmentOrder
+from core.flows.exchanges import find_exchange
+from core.flows.orders import follow_exchange, load_order
+from core.flows.scene import Scene
+from core.models import Order
+
+
+def note_read_back(scene: Scene, order_id: int, tags: list[str], updated_at: datetime) -> None:
+    """Shopify answered our tag write with the order's tags."""
+    row = scene.session.get(Order, (scene.shop_id, order_id))
+    if row is not None and updated_at >= row.updated_at:
+        row.tags, row.updated_at = tags, updated_at
+        exchange = find_exchange(scene.session, scene.shop_id, order_id)
+        if exchange is not None:
+            exchange.hold_decided = False  # what we decided about the tag is written, one way or the other
+        _reconsider_stored(scene, row)
+
+
+def note_quantities(scene: Scene, order_id: int, quantities: dict[int, int], updated_at: datetime) -> None:
+    """Shopify was read back after an edit: these are its lines' current quantities."""
+    row = scene.session.get(Order, (scene.shop_id, order_id))
+    if row is not None and updated_at >= row.updated_at:
+        row.lines = [{**line, "current_quantity": quantities.get(line["id"], 0)} for line in row.lines]
+        row.updated_at = updated_at
+        _reconsider_stored(scene, row)
+
+
+def note_fulfillment_orders(scene: Scene, order_id: int, found: tuple[FulfillmentOrder, ...]) -> None:
+    """Shopify was read back after our holds changed."""
+    row = scene.session.get(Order, (scene.shop_id, order_id))
+    if row is not None:
+        row.fulfillment_orders = [asdict(one) for one in found]
+        _reconsider_stored(scene, row)
+
+
+def note_cancelled(scene: Scene, order_id: int, cancelled_at: datetime, updated_at: datetime) -> None:
+    """Shopify says that the order is cancelled: our cancel has reached its end."""
+    row = scene.session.get(Order, (scene.shop_id, order_id))
+    if row is not None and updated_at >= row.updated_at:
+        row.cancelled_at, row.updated_at = cancelled_at, updated_at
+        _reconsider_stored(scene, row)
+
+
+def _reconsider_stored(scene: Scene, row: Order) -> None:
+    row.version += 1
+    scene.session.flush()
+    order = load_order(scene.session, scene.shop_id, row.order_id)
+    if order is not None:
+        follow_exchange(scene, order)
