@@ -8,7 +8,7 @@ _JSON = sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=Tr
 _ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 revision = "20261122_0919"
-down_revision = "20261122_0714"
+down_revision = "20261122_0918"
 branch_labels = None
 depends_on = None
 
