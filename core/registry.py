@@ -1,6 +1,7 @@
 """Who handles which topic and who carries which effect out. Filled once by the composition root; relay reads it.
 
-So `core.relay` needs no bridge, and bridges stay blind to one another.
+A rethinker looks at the newest state and settings right before an effect is begun, and takes back what it no longer
+wants. So `core.relay` needs no bridge, and bridges stay blind to one another.
 """
 
 from __future__ import annotations
@@ -144,6 +145,7 @@ class Registry:
         self.handlers: dict[tuple[str, str], Handler] = {}
         self.deliverers: dict[str, Deliverer] = {}
         self.readers: dict[str, Callable[..., Any]] = {}
+        self.rethinkers: dict[str, Callable[[Session, int, str], None]] = {}  # by kind: shop, what the effect is about
         self.duties: list[Duty] = []
 
     def find_handler(self, source: str, topic: str) -> Handler | None:

@@ -19,6 +19,7 @@ from core.errors import Fault
 from core.flows import drift
 from core.flows.deadlines import find_candidates, meet_deadline
 from core.flows.drift import Kind, OmsSight, OrderSight
+from core.flows.rethinking import register_rethinking
 from core.flows.scene import Scene
 from core.flows.tenants import load_settings
 from core.models import Event, Exchange, Finding, OmsOrder, Shop, WatchPlace
@@ -152,7 +153,8 @@ def _keep_wide(session: Session, shop_id: int) -> None:
 
 
 def register_duties(runtime: Runtime, look_shopify: LookShopify, look_oms: LookOms, ask_again: AskAgain) -> None:
-    """Enter the duties that core itself does."""
+    """Enter what core itself does: its duties, and thinking again."""
+    register_rethinking(runtime)
     drifts = DriftWatch(runtime, look_shopify, look_oms, ask_again)
     runtime.registry.duties += [
         Duty("purge", 60, lambda _: 0 if purge_bodies(runtime) else None),

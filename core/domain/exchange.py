@@ -41,6 +41,8 @@ class Signal(StrEnum):
     FULFILLED = "fulfilled"
     NEVER_HELD = "never_held"
     DECIDED_BY_HAND = "decided_by_hand"
+    WAITS_FOR_PERSON = "waits_for_person"
+    DEADLINE_LIFTED = "deadline_lifted"
     UNDER_WAY = "under_way"
     CHANGED_TOO_LATE = "changed_too_late"
     MORE_UNITS = "more_units"
@@ -67,6 +69,8 @@ class Facts:
     in_order: bool  # a native exchange: its lines are on the customer's first order, which must not be cancelled
     underway: PlanKind | None  # the plan that the present state carries out
     by_deadline: bool  # it was not a verdict that brought it there
+    deadline_lifted: bool  # and by the settings of now it would not have
+    stuck: bool  # in review, and nothing has come that could end it without a person
     acted: bool  # we have begun to carry it out
     ours: bool  # it is ours to carry out, and not a partner's
     plan: PlanKind
@@ -88,6 +92,8 @@ def read_signal(facts: Facts) -> Signal:
         (facts.fulfilled, Signal.FULFILLED),
         (not facts.held, Signal.NEVER_HELD),
         (facts.decided, Signal.DECIDED_BY_HAND),
+        (facts.stuck, Signal.WAITS_FOR_PERSON),
+        (facts.deadline_lifted and facts.plan is PlanKind.WAIT and not facts.acted, Signal.DEADLINE_LIFTED),
         (facts.underway is facts.plan or (facts.by_deadline and facts.plan is PlanKind.WAIT), Signal.UNDER_WAY),
         (facts.underway is not None and facts.acted, Signal.CHANGED_TOO_LATE),
         (facts.underway is not None and facts.plan is PlanKind.WAIT, Signal.MORE_UNITS),
@@ -129,6 +135,11 @@ UNDERWAY = {
     "released_by_deadline": PlanKind.RELEASE,
     "cancelled_by_deadline": PlanKind.CANCEL,
 }
+
+# a review that lacks something other than a verdict, and ends by itself once that has come
+LACKING = ("never_held", "return_ended")
+# a review about what was or was not done after a verdict: only a person ends it
+FOR_PERSON = ("changed_too_late", "partner_overdue", "held_by_hand")
 
 _OVER = State.OVERRIDDEN
 _ACT: dict[Signal, Move] = {
@@ -199,6 +210,9 @@ def _settled_row(default: str, reheld: Move | None = None) -> dict[Signal, Step]
 
 _CHANGED = Move(State.REVIEW, "changed_too_late", "QC changed its verdict after we had begun to act on the first one")
 _MORE_UNITS = Move(State.AWAITING_VERDICT, "more_units", "more units came to light, and not all have a verdict")
+_DEADLINE_LIFTED = Move(
+    State.REVIEW, "verdict_overdue", "the verdicts are late, and the settings no longer decide without them"
+)
 _REHELD = Move(_OVER, "held_again_by_hand", "the hold was put back in Shopify after the order had been freed")
 
 TABLE: dict[State, dict[Signal, Step]] = {
@@ -212,6 +226,7 @@ TABLE: dict[State, dict[Signal, Step]] = {
         ),
         fulfilled=Move(_OVER, "fulfilled_by_hand", "the order was fulfilled in Shopify while it was released"),
         changed_too_late=_CHANGED,
+        deadline_lifted=_DEADLINE_LIFTED,
         more_units=_MORE_UNITS,
         to_cancel=_ACT[Signal.TO_CANCEL],
         to_cut=_ACT[Signal.TO_CUT],
@@ -228,6 +243,7 @@ TABLE: dict[State, dict[Signal, Step]] = {
         lifted_in_shopify=Move(_OVER, "lifted_by_hand", "the hold was lifted in Shopify before the cancel"),
         fulfilled=Move(_OVER, "fulfilled_by_hand", "the order was fulfilled in Shopify before the cancel"),
         changed_too_late=_CHANGED,
+        deadline_lifted=_DEADLINE_LIFTED,
         more_units=_MORE_UNITS,
         to_release=_ACT[Signal.TO_RELEASE],
         to_cancel=_ACT[Signal.TO_CANCEL],
@@ -241,6 +257,7 @@ TABLE: dict[State, dict[Signal, Step]] = {
         cut_and_lifted=Move(_OVER, "lifted_by_hand", "the hold was lifted in Shopify"),
         lifted_in_shopify=Move(_OVER, "lifted_by_hand", "the hold was lifted in Shopify"),
         fulfilled=Move(_OVER, "fulfilled_by_hand", "the order was fulfilled in Shopify"),
+        **{signal.value: step for signal, step in (_ACT | _PROGRESS).items()},
     ),
     State.RELEASED: _settled_row("the order is free", _REHELD),
     State.PARTLY_CANCELLED: _settled_row("the rest of the order is free", _REHELD),

@@ -19,6 +19,7 @@ from core.domain.effects import (
 )
 from core.domain.orders import OrderSnapshot
 from core.flows.scene import Scene
+from core.models import Effect
 from core.relay.outbox import Wanted, find_last, want, withdraw
 
 
@@ -104,17 +105,32 @@ def want_rejected_tag(scene: Scene, order_id: int) -> None:
 
 def withdraw_acts(scene: Scene, order_id: int, why: str, *, keep_hold: bool = False) -> None:
     """Take back whatever was not begun; a hold of ours only when the order's fate is settled (`keep_hold` False)."""
-    fate = find_last(scene.session, scene.shop_id, fate_of(order_id))
-    holds = fate is not None and fate.wanted.get("add") == [scene.settings.exchange.hold_tag]
-    for aspect in (cut_of(order_id), mark_of(order_id), *(() if keep_hold and holds else (fate_of(order_id),))):
+    keeps = keep_hold and _is_hold(scene, find_last(scene.session, scene.shop_id, fate_of(order_id)))
+    for aspect in (cut_of(order_id), mark_of(order_id), *(() if keeps else (fate_of(order_id),))):
         withdraw(scene.session, scene.shop_id, aspect, why)
 
 
+def _is_hold(scene: Scene, fate: Effect | None) -> bool:
+    return fate is not None and fate.wanted.get("add") == [scene.settings.exchange.hold_tag]
+
+
+def is_act_wanted(scene: Scene, order_id: int) -> bool:
+    """True when the order's newest fate is a release or cancel that nobody has taken back, done or not."""
+    fate = find_last(scene.session, scene.shop_id, fate_of(order_id))
+    taken_back = fate is None or fate.state in ("would_have", "superseded") or "withdrawn" in fate.progress
+    return not (taken_back or _is_hold(scene, fate))
+
+
+def has_sealed_fate(scene: Scene, order_id: int) -> bool:
+    """True once the newest release or cancel of this order has been begun."""
+    fate = find_last(scene.session, scene.shop_id, fate_of(order_id))
+    return fate is not None and fate.started and not _is_hold(scene, fate)
+
+
 def has_acted(scene: Scene, order_id: int) -> bool:
-    """True once the newest release, cancel or cut of this order has been begun."""
-    hold = [scene.settings.exchange.hold_tag]
-    newest = (find_last(scene.session, scene.shop_id, aspect) for aspect in (fate_of(order_id), cut_of(order_id)))
-    return any(effect is not None and effect.started and effect.wanted.get("add") != hold for effect in newest)
+    """The same, or its newest cut has been begun."""
+    cut = find_last(scene.session, scene.shop_id, cut_of(order_id))
+    return has_sealed_fate(scene, order_id) or (cut is not None and cut.started)
 
 
 def keep_binding(scene: Scene, order: OrderSnapshot, *, held: bool) -> None:

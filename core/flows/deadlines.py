@@ -16,7 +16,8 @@ from sqlalchemy.orm import Session
 from core.db import db_now, read_clock
 from core.domain.exchange import WAITING, Move, State
 from core.domain.returns import CountsAs, weigh
-from core.flows.exchanges import DEADLINE, Case, find_exchange, move, open_case, reconsider
+from core.flows.exchanges import find_exchange, move, reconsider
+from core.flows.facts import DEADLINE, Case, open_case
 from core.flows.orders import load_order
 from core.flows.returns import load_latest_verdicts
 from core.flows.scene import Scene

@@ -6,7 +6,8 @@ from core.domain.exchange import Move, State
 from core.domain.orders import OrderSnapshot, is_held
 from core.errors import Permanent
 from core.flows.acts import want_hold
-from core.flows.exchanges import find_exchange, move, open_case, reconsider
+from core.flows.exchanges import find_exchange, move, reconsider
+from core.flows.facts import open_case
 from core.flows.linking import link_returns
 from core.flows.orders import load_order
 from core.flows.scene import Scene

@@ -23,7 +23,8 @@ from core.domain.orders import (
 )
 from core.domain.plan import PlanKind
 from core.errors import Transient
-from core.flows.exchanges import find_exchange, is_order_held, note_replacement, open_case, reconsider
+from core.flows.exchanges import find_exchange, is_order_held, note_replacement, reconsider
+from core.flows.facts import open_case
 from core.flows.scene import Scene
 from core.models import OmsOrder, Order
 from core.registry import Outcome, handled, ignored, parked
@@ -41,6 +42,7 @@ def load_order(session: Session, shop_id: int, order_id: int) -> OrderSnapshot |
 
 
 def _to_snapshot(row: Order) -> OrderSnapshot:
+    found: list[dict[str, Any]] | None = row.fulfillment_orders
     return OrderSnapshot(
         id=row.order_id,
         name=row.name,
@@ -54,13 +56,9 @@ def _to_snapshot(row: Order) -> OrderSnapshot:
         link_rule=row.link_rule,
         original_order=row.original_order,
         in_order=row.in_order,
-        fulfillment_orders=_to_fulfillment_orders(row.fulfillment_orders),
+        fulfillment_orders=None if found is None else tuple(FulfillmentOrder(**one) for one in found),
         address=row.address,
     )
-
-
-def _to_fulfillment_orders(stored: list[dict[str, Any]] | None) -> tuple[FulfillmentOrder, ...] | None:
-    return None if stored is None else tuple(FulfillmentOrder(**one) for one in stored)
 
 
 def _store(session: Session, shop_id: int, order: OrderSnapshot) -> None:
@@ -236,20 +234,16 @@ def tell_oms(scene: Scene, order: OrderSnapshot) -> list[OmsNeed]:
     """Want whatever OMS has not acknowledged yet, and nothing else. Returns what was newly wanted."""
     needs = _find_needs(scene.session, scene.shop_id, order, scene.settings)
     if OmsNeed.CANCEL not in needs:
-        _withdraw(scene, f"oms.cancel:{order.id}", "there is nothing more to cancel")
+        withdraw(scene.session, scene.shop_id, f"oms.cancel:{order.id}", "there is nothing more to cancel")
     if not {OmsNeed.HOLD, OmsNeed.UNHOLD} & set(needs):
-        _withdraw(scene, f"oms.hold:{order.id}", "OMS holds the order as it should")
+        withdraw(scene.session, scene.shop_id, f"oms.hold:{order.id}", "OMS holds the order as it should")
     told = []
     for need in needs:
         if want(scene.session, scene.shop_id, _plan(scene, order, need), scene.event_id):
             told.append(need)
             if need is OmsNeed.CANCEL:  # a hold or unhold that was not sent yet queues up behind it
-                _withdraw(scene, f"oms.hold:{order.id}", "OMS is to hear the cancel first")
+                withdraw(scene.session, scene.shop_id, f"oms.hold:{order.id}", "OMS is to hear the cancel first")
     return told
-
-
-def _withdraw(scene: Scene, aspect: str, why: str) -> None:
-    withdraw(scene.session, scene.shop_id, aspect, why)
 
 
 def _plan(scene: Scene, order: OrderSnapshot, need: OmsNeed) -> Wanted:

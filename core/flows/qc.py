@@ -9,7 +9,8 @@ from core.domain.effects import PARTNER_REPORT_QC
 from core.domain.exchange import SETTLED, WAITING, Move, State
 from core.domain.returns import UnitVerdict, VerdictReport
 from core.flows.acts import has_acted
-from core.flows.exchanges import find_exchange, move, open_case
+from core.flows.exchanges import find_exchange, move
+from core.flows.facts import open_case
 from core.flows.linking import find_linked_orders
 from core.flows.orders import load_order
 from core.flows.reports import reconsider_linked

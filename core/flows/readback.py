@@ -1,6 +1,7 @@
 """What Shopify showed after an act of ours, written down, so that no decision rests on what was before it.
 
-OMS is not told from here: Shopify's own webhook does that (one cause per OMS effect).
+OMS is not told from here: Shopify's own webhook does that (one cause per OMS effect). Only a write that found the tags
+as they should be causes none, such as the release of a hold that was never written.
 """
 
 from __future__ import annotations
@@ -8,9 +9,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from datetime import datetime
 
-from core.domain.orders import FulfillmentOrder
+from core.domain.orders import FulfillmentOrder, OrderSnapshot
 from core.flows.exchanges import find_exchange
-from core.flows.orders import follow_exchange, load_order
+from core.flows.orders import follow_exchange, load_order, tell_oms
 from core.flows.scene import Scene
 from core.models import Order
 
@@ -19,11 +20,14 @@ def note_read_back(scene: Scene, order_id: int, tags: list[str], updated_at: dat
     """Shopify answered our tag write with the order's tags."""
     row = scene.session.get(Order, (scene.shop_id, order_id))
     if row is not None and updated_at >= row.updated_at:
+        changed = {tag.casefold() for tag in tags} != {tag.casefold() for tag in row.tags}
         row.tags, row.updated_at = tags, updated_at
         exchange = find_exchange(scene.session, scene.shop_id, order_id)
         if exchange is not None:
             exchange.hold_decided = False  # what we decided about the tag is written, one way or the other
-        _reconsider_stored(scene, row)
+        order = _reconsider_stored(scene, row)
+        if not changed:
+            tell_oms(scene, order)
 
 
 def note_quantities(scene: Scene, order_id: int, quantities: dict[int, int], updated_at: datetime) -> None:
@@ -51,9 +55,10 @@ def note_cancelled(scene: Scene, order_id: int, cancelled_at: datetime, updated_
         _reconsider_stored(scene, row)
 
 
-def _reconsider_stored(scene: Scene, row: Order) -> None:
+def _reconsider_stored(scene: Scene, row: Order) -> OrderSnapshot:
     row.version += 1
     scene.session.flush()
     order = load_order(scene.session, scene.shop_id, row.order_id)
-    if order is not None:
-        follow_exchange(scene, order)
+    assert order is not None  # its row is at hand
+    follow_exchange(scene, order)
+    return order

@@ -12,12 +12,15 @@ from sqlalchemy.orm import Session
 
 from core.crypto import Keyring
 from core.db import db_now, insert_once
+from core.domain.exchange import SETTLED
 from core.errors import BadInput, NeedsSettings
-from core.models import Effect, Event, SettingsVersion, Shop
+from core.models import Effect, Event, Exchange, SettingsVersion, Shop
+from core.relay.inbox import record_event
 from core.settings import Settings, merge_secrets, parse_settings, split_secrets
 
 SHOP_DOMAIN = re.compile(r"[a-z0-9][a-z0-9-]{0,59}\.myshopify\.com")
 _KEEP = (None, "set", "not set")  # how a document says that a stored secret stays
+RULES = ("settings", "saved")  # the event by which saved settings reach the open exchanges
 
 
 def check_domain(domain: str) -> str:
@@ -93,7 +96,17 @@ def save_settings(session: Session, keyring: Keyring, shop: Shop, document: dict
     if settings.mode == "live" and shop.live_since is None:
         shop.live_since = db_now()
     wake(session, shop.id)
+    open_exchange = select(Exchange.id).where(Exchange.shop_id == shop.id, Exchange.state.not_in(SETTLED)).limit(1)
+    if session.scalars(open_exchange).first() is not None:
+        ask_rethink(session, keyring, shop.id, version, 0)
     return version
+
+
+def ask_rethink(session: Session, keyring: Keyring, shop_id: int, version: int, after: int) -> None:
+    """Have the open exchanges after this one thought about by the settings that were saved."""
+    (source, topic), delivery_id = RULES, f"{version}-{after}"
+    body = json.dumps({"version": version, "after": after}).encode()
+    record_event(session, keyring, shop_id=shop_id, source=source, topic=topic, delivery_id=delivery_id, body=body)
 
 
 def show_settings(session: Session, shop_id: int) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from core.models import Attempt, Effect, Shop
 from core.registry import Absent, Done, Job, NotNeeded, Waiting
 from core.relay.backoff import SETTINGS_SECONDS, THROTTLE_SECONDS, add_jitter, next_wait
 from core.relay.inbox import LEASE_SECONDS, Claim, LeaseLost
-from core.relay.outbox import claim_effects, kind_of, open_request, seal_request
+from core.relay.outbox import claim_effects, is_still_wanted, kind_of, open_request, seal_request
 from core.runtime import Runtime
 
 SEND_SHARE = 0.4  # of the lease: past it a send may not start, for it might not end before another worker looks
@@ -97,14 +97,15 @@ def _blame_ourselves(runtime: Runtime, claim: Claim, words: str) -> None:
         if attempt is not None:
             attempt.result, attempt.excerpt = "ambiguous", words
         sent = attempt is not None and attempt.act == _SEND
-        _write_failure(
-            runtime, session, effect, Ambiguous(words) if sent else Transient(words), _SEND if sent else _LOOK
-        )
+        error, act = (Ambiguous(words), _SEND) if sent else (Transient(words), _LOOK)
+        _write_failure(runtime, session, effect, error, act)
 
 
 def _prepare(runtime: Runtime, claim: Claim) -> Prepared | None:
     """Choose the act, render the request and write that the attempt begins. None when there is nothing to do now."""
     with runtime.database.write("prepare") as session:
+        if not is_still_wanted(session, runtime.registry.rethinkers, claim):
+            return None
         effect = _load(session, claim)
         _note_interruption(session, effect)
         act = _choose_act(effect)

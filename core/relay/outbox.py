@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,12 +17,13 @@ from sqlalchemy import and_, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from core.crypto import Keyring
-from core.db import db_now
+from core.db import db_now, lock_row
 from core.domain.effects import KINDS, EffectKind
 from core.failpoints import hit
 from core.models import Effect, Shop
 from core.relay.inbox import LEASE_SECONDS, Claim
 
+Rethink = Callable[[Session, int, str], None]
 SENDABLE = ("pending", "sending")
 
 
@@ -162,6 +164,21 @@ def claim_effects(session: Session, limit: int) -> list[Claim]:
         .execution_options(synchronize_session=False)
     )
     return [Claim(row.id, row.fence) for row in sorted(rows, key=lambda row: (row.priority, row.id))]
+
+
+def is_still_wanted(session: Session, rethinkers: Mapping[str, Rethink], claim: Claim) -> bool:
+    """Have a claimed effect that was never begun thought about once more; False when it was taken back."""
+    mine = select(Effect).where(
+        Effect.id == claim.id, Effect.fence == claim.fence, Effect.state == "sending", ~Effect.started
+    )
+    found = session.execute(mine.with_only_columns(Effect.kind, Effect.shop_id, Effect.about)).first()
+    rethink = rethinkers.get(found.kind) if found else None
+    if found is None or rethink is None:
+        return True
+    lock_row(session, Shop.id, found.shop_id)
+    rethink(session, found.shop_id, found.about)
+    session.flush()
+    return session.execute(mine.with_only_columns(Effect.id)).first() is not None
 
 
 def seal_request(keyring: Keyring, effect: Effect, request: Any) -> bytes:

@@ -5,9 +5,6 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from tests.properties.gaps import HOLD_LOST, NEVER_WRITTEN, OPEN
-from tests.properties.shop_world import HOLD
-
 if TYPE_CHECKING:
     from tests.properties.play import Play
 
@@ -22,22 +19,11 @@ def find_disagreements(play: Play) -> list[str]:
     untold = rows("SELECT id FROM events WHERE outcome = 'parked' AND source = 'shopify'")
     exchange = rows("SELECT * FROM exchanges")[0]
     found = _compare_stored(play, orders[0])
-    if HOLD_LOST in OPEN and exchange["hold_decided"] and not play.shopify.held:
-        return found
-    if NEVER_WRITTEN in OPEN and play.oms.on_hold and _has_unwritten_hold(play):
-        return found
     if "oms" not in parked and not untold:
         found += _compare_oms(play, held=play.shopify.held_by_tags(play.settings["release_tag"]))
     if "shopify" not in parked:
         found += _compare_state(play, exchange)
     return found + _compare_reports(play)
-
-
-def _has_unwritten_hold(play: Play) -> bool:
-    taken_back = "SELECT wanted FROM effects WHERE kind = 'shopify.tag_order' AND state = 'superseded'"
-    return not play.shopify.held and any(
-        HOLD in json.loads(row["wanted"])["add"] for row in play.ground.rows(taken_back)
-    )
 
 
 def _compare_stored(play: Play, stored: Any) -> list[str]:

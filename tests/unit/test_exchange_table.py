@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 from itertools import product
 
 import pytest
@@ -46,6 +46,8 @@ MARKS = {
     "Ag": ("awaiting_verdict", "goods_arrived"),
     "Ar": ("awaiting_goods", "return_known"),
     "Am": ("awaiting_verdict", "more_units"),
+    "An": ("awaiting_return", "nothing_known"),
+    "Vd": ("review", "verdict_overdue"),
 }
 # columns: the states, in this order
 COLUMNS = [
@@ -69,18 +71,20 @@ lifted_in_shopify    | Ol  Ol  Ol | Re   .  | Ol   .  | .    | Ol  | .
 fulfilled            | Of  Of  Of | Of   .  | Of   .  | .    | Of  | .
 never_held           | Vn  Vn  Vn | .    .  | .    .  | .    | .   | .
 decided_by_hand      | .   .   .  | .    Oh | .    .  | Oh   | .   | .
+waits_for_person     | .   .   .  | .    Oh | .    .  | Oh   | .   | .
+deadline_lifted      | .   .   .  | Vd   Oh | Vd   .  | Oh   | .   | .
 under_way            | .   .   .  | .    Oh | .    .  | Oh   | .   | .
 changed_too_late     | .   .   .  | Vl   Oh | Vl   .  | Oh   | .   | .
 more_units           | .   .   .  | Am   Oh | Am   .  | Oh   | .   | .
-to_release           | Rq  Rq  Rq | .    Oh | Rq   .  | Oh   | .   | .
-to_cancel            | Cq  Cq  Cq | Cq   Oh | Cq   .  | Oh   | .   | .
-to_cut               | Cm  Cm  Cm | Cm   Oh | Cm   .  | Oh   | .   | .
-in_order             | Vi  Vi  Vi | Vi   Oh | Vi   .  | Oh   | .   | .
-unclear              | Vu  Vu  Vu | Vu   Oh | Vu   .  | Oh   | .   | .
+to_release           | Rq  Rq  Rq | .    Oh | Rq   .  | Oh   | Rq  | .
+to_cancel            | Cq  Cq  Cq | Cq   Oh | Cq   .  | Oh   | Cq  | .
+to_cut               | Cm  Cm  Cm | Cm   Oh | Cm   .  | Oh   | Cm  | .
+in_order             | Vi  Vi  Vi | Vi   Oh | Vi   .  | Oh   | Vi  | .
+unclear              | Vu  Vu  Vu | Vu   Oh | Vu   .  | Oh   | Vu  | .
 return_ended         | Ve  Ve  Ve | .    Oh | .    .  | Oh   | .   | .
-goods_arrived        | Ag  Ag  .  | .    Oh | .    .  | Oh   | .   | .
-return_known         | Ar  .   .  | .    Oh | .    .  | Oh   | .   | .
-nothing_known        | .   .   .  | .    Oh | .    .  | Oh   | .   | .
+goods_arrived        | Ag  Ag  .  | .    Oh | .    .  | Oh   | Ag  | .
+return_known         | Ar  .   .  | .    Oh | .    .  | Oh   | Ar  | .
+nothing_known        | .   .   .  | .    Oh | .    .  | Oh   | An  | .
 """
 
 
@@ -109,12 +113,17 @@ def test_every_cell_is_as_the_page_says(state: State) -> None:
 
 
 def list_facts() -> Iterator[Facts]:
-    """Every combination there is: thirteen yes-or-no facts, the plan, and what is under way."""
+    """Every combination there is: fifteen yes-or-no facts, the plan, and what is under way.
+
+    Nothing is under way in a review, and only what a deadline decided can be a deadline's no longer.
+    """
     flags = [one.name for one in fields(Facts) if one.name not in ("underway", "plan")]
-    assert len(flags) == 13
+    assert len(flags) == 15
     for plan, underway in product(PlanKind, (None, *dict.fromkeys(UNDERWAY.values()))):
         for values in product((False, True), repeat=len(flags)):
-            yield Facts(plan=plan, underway=underway, **dict(zip(flags, values, strict=True)))
+            said = dict(zip(flags, values, strict=True))
+            if not ((said["stuck"] and underway) or (said["deadline_lifted"] and not said["by_deadline"])):
+                yield Facts(plan=plan, underway=underway, **said)
 
 
 def expect_signal(facts: Facts) -> str:
@@ -127,6 +136,10 @@ def expect_signal(facts: Facts) -> str:
         return "fulfilled" if facts.fulfilled else "never_held"
     if facts.decided:
         return "decided_by_hand"
+    if facts.stuck:
+        return "waits_for_person"
+    if facts.deadline_lifted and facts.plan == "wait" and not facts.acted:
+        return "deadline_lifted"
     if facts.underway == facts.plan or (facts.by_deadline and facts.plan == "wait"):
         return "under_way"
     if facts.underway and (facts.acted or facts.plan == "wait"):
@@ -153,11 +166,17 @@ def test_every_combination_of_facts_has_the_one_signal_expected() -> None:
 
 
 def take_step(state: State, facts: Facts) -> tuple[State, Facts] | None:
-    """One turn of `reconsider`: the state and what it carries out change, everything else stays as it is."""
+    """One turn of `reconsider`: the state and what it carries out change, everything else stays as it is.
+
+    A review that has just begun lacks what it lacks; a decision of the deadline's ends with it.
+    """
     step = decide(state, read_signal(facts))
     if isinstance(step, Stay):
         return None
-    return step.to, Facts(**{**facts.__dict__, "underway": UNDERWAY.get(step.code)})
+    now = {"underway": UNDERWAY.get(step.code), "stuck": step.to is State.REVIEW}
+    if step.to is State.REVIEW:
+        now |= {"by_deadline": False, "deadline_lifted": False}
+    return step.to, replace(facts, **now)
 
 
 def test_no_facts_drive_an_exchange_in_a_circle() -> None:
@@ -167,7 +186,7 @@ def test_no_facts_drive_an_exchange_in_a_circle() -> None:
         if facts.underway is not None:
             starts = (State.RELEASING,) if facts.underway is PlanKind.RELEASE else (State.CANCELLING,)
         else:
-            starts = tuple(State)
+            starts = (State.REVIEW,) if facts.stuck else tuple(State)
         for state in starts:
             longest = max(longest, count_moves(state, facts))
     assert 1 <= longest <= 3 < len(State)
@@ -184,11 +203,14 @@ def count_moves(state: State, facts: Facts) -> int:
 
 
 def test_what_the_table_can_reach() -> None:
-    """Only units that come to light lead back to waiting; nothing leads out of a state that is over but a new hold."""
+    """Only units that come to light, and what a review lacked, lead back to waiting; nothing but a new hold leads out
+    of a state that is over.
+    """
     for state, row in TABLE.items():
         moves = [step for step in row.values() if isinstance(step, Move)]
-        if state not in WAITING:
+        if state not in (*WAITING, State.REVIEW):
             assert {one.code for one in moves if one.to in WAITING} <= {"more_units"}
         if state in SETTLED:
             assert {one.to for one in moves} <= {State.OVERRIDDEN}
-        assert all(one.to is not state or one.code in UNDERWAY for one in moves)
+        again = {"qc_unclear", "in_order_exchange"}  # other verdicts came, and they too ask for a person
+        assert all(one.to is not state or one.code in {*UNDERWAY, *again} for one in moves)

@@ -1,5 +1,4 @@
-"""Runs that broke a law when they were written. Those marked `GAP` still do (`gaps.py`) and are expected to fail:
-whoever mends one takes the mark away and closes the gap."""
+"""Runs that broke a law when they were written, and must never again."""
 
 from __future__ import annotations
 
@@ -9,7 +8,6 @@ from tests.properties.ground import Ground
 from tests.properties.play import Play
 from tests.properties.stories import FAIL, PASS, SETTINGS, make_lines, start_known, think_all
 
-GAP = pytest.mark.xfail(strict=True, raises=AssertionError, reason="known gap: see gaps.py")
 FAULTS = pytest.mark.parametrize("fault", ["down", "before"])
 
 
@@ -59,7 +57,6 @@ def test_a_cut_whose_first_send_came_to_nothing_ends_when_staff_lift_the_hold(gr
     assert [line.current for line in play.shopify.lines] == [1, 1]
 
 
-@GAP
 def test_a_cancel_that_cools_off_ends_when_it_is_no_longer_ours_to_act(ground: Ground) -> None:
     play = start_known(ground, ["A"], cooling=10)
     play.judge({"A": FAIL})
@@ -92,7 +89,6 @@ def test_a_hold_that_is_decided_survives_a_review(ground: Ground) -> None:
     assert play.shopify.held
 
 
-@GAP
 def test_a_verdict_is_carried_out_when_it_becomes_ours_to_act(ground: Ground) -> None:
     play = start_known(ground, ["A"], actor="partner")
     play.judge({"A": PASS})
@@ -117,7 +113,6 @@ def test_a_persons_release_passes_a_cancel_that_shopify_refused(ground: Ground) 
     assert not play.shopify.held
 
 
-@GAP
 def test_a_release_of_a_hold_never_written_frees_oms_too(ground: Ground) -> None:
     play = Play(ground, {**SETTINGS, "cooling": 10})
     play.pass_time(1)

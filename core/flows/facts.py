@@ -1,0 +1,135 @@
+"""What is known about an exchange, and what it says: stored rows become the facts that the table decides by."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from core.domain.exchange import FOR_PERSON, LACKING, UNDERWAY, Facts, State
+from core.domain.orders import Fulfillment, OrderSnapshot, is_bound, is_held
+from core.domain.plan import Plan, PlanKind, QcPolicy, find_cuts, find_units, make_plan
+from core.domain.returns import ReturnUnit, UnitVerdict
+from core.domain.statuses import ARRIVED, ENDED
+from core.flows.acts import has_acted, has_sealed_fate
+from core.flows.linking import list_linked_codes
+from core.flows.returns import find_returns, load_latest_verdicts, load_units
+from core.flows.scene import Scene
+from core.models import Exchange, ExchangeLink, ReturnOrder, VerdictRow
+from core.settings import Settings
+
+DEADLINE = "deadline"  # who decided, when no person did
+_BY_DEADLINE = {"released_by_deadline": "release", "cancelled_by_deadline": "cancel"}
+
+
+@dataclass(frozen=True)
+class Case:
+    """An exchange with everything known about it, and what that asks for."""
+
+    exchange: Exchange
+    order: OrderSnapshot
+    returns: list[ReturnOrder]
+    plan: Plan
+    judged: bool  # some unit has a verdict, so the goods are there
+    complete: bool  # every return it is linked to has been heard of, and there is one
+
+    @property
+    def cuts(self) -> dict[int, int]:
+        """The lines still to be cut, and what each is to keep."""
+        return find_cuts(self.plan.left, self.order.lines)
+
+
+def open_case(scene: Scene, exchange: Exchange, order: OrderSnapshot) -> Case:
+    """Everything known about an exchange, and the plan it asks for."""
+    codes = list_linked_codes(scene.session, exchange)
+    returns = find_returns(scene.session, scene.shop_id, codes)
+    units, latest = _collect(scene.session, returns)
+    plan = make_plan(find_units(units, order.lines), latest, order.lines, read_policy(scene.settings))
+    return Case(exchange, order, returns, plan, judged=bool(latest), complete=len(codes) == len(returns) > 0)
+
+
+def read_policy(settings: Settings) -> QcPolicy:
+    """The merchant's rules in the domain's words."""
+    qc = settings.qc
+    return QcPolicy(qc.wait_for == "all_units", qc.on_fail == "cancel", qc.on_mixed, qc.counted_reasons)
+
+
+def _collect(session: Session, returns: list[ReturnOrder]) -> tuple[list[ReturnUnit], dict[str, UnitVerdict]]:
+    """Units and verdicts of all returns. An item code that several of them use is told apart by its return."""
+    said = [(one.code, load_units(session, one.id), load_latest_verdicts(session, one.id)) for one in returns]
+    uses = Counter(code for _, units, latest in said for code in {unit.item_code for unit in units} | latest.keys())
+
+    def tell(return_code: str, item_code: str) -> str:
+        return f"{return_code}/{item_code}" if uses[item_code] > 1 else item_code
+
+    units = [replace(unit, item_code=tell(name, unit.item_code)) for name, listed, _ in said for unit in listed]
+    latest = {tell(name, code): verdict for name, _, heard in said for code, verdict in heard.items()}
+    return units, latest
+
+
+def stands_held(scene: Scene, exchange: Exchange, order: OrderSnapshot) -> bool:
+    """Held by a tag, by our hold where there is no tag, or because we decided so and it is not written yet."""
+    bound = order.in_order and is_bound(order)
+    return is_held(order.tags, scene.settings.exchange.hold_tags) or bound or exchange.hold_decided
+
+
+def is_ours(scene: Scene, exchange: Exchange) -> bool:
+    """Whether we act on Shopify: a person told us to, or the settings say that the app does."""
+    return exchange.decided_by not in (None, DEADLINE) or scene.settings.qc.actor == "app"
+
+
+def read_facts(scene: Scene, case: Case) -> Facts:
+    """What the table decides by."""
+    exchange, order = case.exchange, case.order
+    known = [one for one in case.returns if one.known]
+    return Facts(
+        cancelled=order.cancelled,
+        held=stands_held(scene, exchange, order),
+        seen_held=exchange.seen_held,
+        # the first lines of a native exchange's order have shipped before: only all of it says something
+        fulfilled=order.fulfillment is Fulfillment.FULL
+        if order.in_order
+        else order.fulfillment is not Fulfillment.NONE,
+        decided=exchange.decided_by not in (None, DEADLINE),
+        in_order=order.in_order,
+        underway=UNDERWAY.get(exchange.code),
+        by_deadline=exchange.decided_by == DEADLINE,
+        deadline_lifted=_is_deadline_lifted(scene, exchange),
+        stuck=_is_stuck(scene, case),
+        acted=has_acted(scene, order.id),
+        ours=is_ours(scene, exchange),
+        plan=case.plan.kind,
+        cut_done=not case.cuts,
+        return_known=bool(known),
+        goods_arrived=any(one.status in ARRIVED for one in known) or bool(known and case.judged),
+        return_ended=case.complete and all(one.known and one.status in ENDED for one in case.returns),
+    )
+
+
+def _is_deadline_lifted(scene: Scene, exchange: Exchange) -> bool:
+    """A deadline decided, and by the settings of now it would not decide so."""
+    qc = scene.settings.qc
+    stands = qc.actor == "app" and _BY_DEADLINE.get(exchange.code) == qc.on_deadline
+    return exchange.decided_by == DEADLINE and exchange.code in _BY_DEADLINE and not stands
+
+
+def _is_stuck(scene: Scene, case: Case) -> bool:
+    """In review, and nothing has come since that could end it: what it lacked, or a verdict that speaks."""
+    exchange = case.exchange
+    if exchange.state != State.REVIEW or exchange.code in LACKING:
+        return False
+    if exchange.code in FOR_PERSON or case.plan.kind is PlanKind.WAIT or has_sealed_fate(scene, case.order.id):
+        return True
+    return not _has_news(scene.session, case)
+
+
+def _has_news(session: Session, case: Case) -> bool:
+    """A verdict was heard, or a return linked, since the exchange came to its state."""
+    since = select(Exchange.since).where(Exchange.id == case.exchange.id).scalar_subquery()
+    heard = select(VerdictRow.id).where(
+        VerdictRow.return_id.in_([one.id for one in case.returns]), VerdictRow.heard_at > since
+    )
+    linked = select(ExchangeLink.id).where(ExchangeLink.exchange_id == case.exchange.id, ExchangeLink.linked_at > since)
+    return bool(session.scalar(select(or_(heard.exists(), linked.exists()))))
