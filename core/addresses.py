@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 import ssl
 import threading
 from typing import Any
+from urllib.parse import SplitResult, urlsplit
 
 from core.clock import monotonic
 from core.errors import Permanent
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _EMBEDDING = [ipaddress.ip_network(network) for network in ("64:ff9b::/96", "::/96")]
+# not public whatever the Python in use says of them: IANA's special purposes, and a cloud's metadata at a public number
+_SPECIAL = [
+    ipaddress.ip_network(network)
+    for network in (
+        *("192.0.0.0/24", "192.88.99.0/24", "198.18.0.0/15", "240.0.0.0/4", "168.63.129.16/32"),
+        *("64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "3fff::/20", "5f00::/16", "fec0::/10"),
+    )
+]
+_ISATAP = (0x00005EFE, 0x02005EFE)  # the middle of an address that ends in an IPv4 one
+_LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
+_NUMBER = re.compile(r"\d+|0[xX][0-9A-Fa-f]*")  # a last label like this makes some readers see an IPv4 address
+_URL = re.compile(r"[\x21-\x7e]{1,2000}")
 _LONGEST_SECONDS = 60.0  # of a socket operation outside any call
 _calls = threading.local()  # `end`: when this thread's call must be over, on the monotonic clock
 
@@ -30,6 +44,10 @@ class _Deadlined:
         self._spend()
         return int(super().recv_into(*args, **kwargs))  # type: ignore[misc] # as above
 
+    def send(self, *args: Any, **kwargs: Any) -> int:
+        self._spend()
+        return int(super().send(*args, **kwargs))  # type: ignore[misc] # as above
+
     def sendall(self, *args: Any, **kwargs: Any) -> None:
         self._spend()
         super().sendall(*args, **kwargs)  # type: ignore[misc] # as above
@@ -41,6 +59,37 @@ class _Socket(_Deadlined, socket.socket):
 
 class _SecureSocket(_Deadlined, ssl.SSLSocket):
     pass
+
+
+def find_url_fault(url: str) -> str | None:
+    """Why this is no plain http(s) URL that every reader reads alike; None when it is one."""
+    parts = _split(url)
+    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname or "\\" in url:
+        return "must be an http(s) URL with a host, in ASCII"
+    if "@" in parts.netloc:
+        return "must not hold a user name or password: they belong into the settings for them"
+    if ":" in parts.hostname:
+        return None if _parse(parts.hostname) else "the address in brackets is no IPv6 address"
+    labels = parts.hostname.removesuffix(".").split(".")
+    if _NUMBER.fullmatch(labels[-1]):
+        return None if _parse(parts.hostname) else "an IPv4 address is four decimal numbers, e.g. 203.0.113.7"
+    return None if all(map(_LABEL.fullmatch, labels)) and len(parts.hostname) <= 253 else "the host is no host name"
+
+
+def _split(url: str) -> SplitResult | None:
+    try:
+        parts = urlsplit(url)
+        usable = _URL.fullmatch(url) and parts.port != 0 and not parts.netloc.endswith(":")
+    except ValueError:
+        return None
+    return parts if usable else None
+
+
+def _parse(text: str) -> Address | None:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
 
 
 def watch_deadline(context: ssl.SSLContext) -> ssl.SSLContext:
@@ -62,10 +111,25 @@ class AddressGuard:
 
     def allows(self, text: str, *, plain: bool = False) -> bool:
         """True when this literal address may be connected to; `plain` (http://) only inside the allowed networks."""
-        address = _unwrap(ipaddress.ip_address(text.partition("%")[0]))
+        outer = ipaddress.ip_address(text.partition("%")[0])
+        address = _unwrap(outer)
         if self._is_named(address):
             return True
-        return not plain and address.is_global and not address.is_multicast
+        return not plain and address.is_global and not address.is_multicast and not _is_special(outer, address)
+
+    def find_fault(self, url: str) -> str | None:
+        """Why nothing is ever sent there, as far as the text tells; what a name leads to is checked at each call."""
+        fault = find_url_fault(url)
+        if fault:
+            return fault
+        parts = urlsplit(url)
+        host, plain = parts.hostname or "", parts.scheme == "http"
+        if plain and not self._allowed:
+            return "http:// is refused: use https://"
+        if _parse(host):
+            return None if self.allows(host, plain=plain) else "private and special addresses are refused"
+        private = "." not in host.removesuffix(".") or host.removesuffix(".").endswith(".localhost")
+        return "a name of this machine or network is refused" if private and not self._allowed else None
 
     def _is_named(self, address: Address) -> bool:
         return any(address.version == network.version and address in network for network in self._allowed)
@@ -74,13 +138,16 @@ class AddressGuard:
         """Connect to the first permitted address of `host`. Raises Permanent when none is permitted."""
         why = "http:// is only for the networks of ALLOW_PRIVATE_NETWORKS" if plain else "it leads to a private address"
         failure: Exception = Permanent(f"{host} is refused: {why}")
+        end = monotonic() + timeout  # of all its addresses together
         for family, kind, protocol, _, place in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
             if not self.allows(str(place[0]), plain=plain):
                 continue
             try:
-                return self._open(_Socket(family, kind, protocol), place, timeout)
+                return self._open(_Socket(family, kind, protocol), place, max(0.01, end - monotonic()))
             except OSError as error:
                 failure = error
+            if monotonic() > end:
+                break
         raise failure
 
     @staticmethod
@@ -95,11 +162,16 @@ class AddressGuard:
         return connection
 
 
+def _is_special(*addresses: Address) -> bool:
+    return any(one.version == network.version and one in network for one in addresses for network in _SPECIAL)
+
+
 def _unwrap(address: Address) -> Address:
-    """The IPv4 address that an IPv6 one stands for (mapped, NAT64, 6to4, compatible, Teredo), else itself."""
+    """The IPv4 address that an IPv6 one stands for (mapped, NAT64, 6to4, compatible, Teredo, ISATAP), else itself."""
     if isinstance(address, ipaddress.IPv4Address):
         return address
     inside = address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
-    if inside is None and int(address) > 1 and any(address in network for network in _EMBEDDING):
+    embeds = any(address in network for network in _EMBEDDING) or (int(address) >> 32) & 0xFFFFFFFF in _ISATAP
+    if inside is None and int(address) > 1 and embeds:
         inside = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     return inside or address

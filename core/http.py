@@ -14,7 +14,6 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -92,13 +91,12 @@ class HttpDoor:
     """Sends one request and returns the answer; holds no cookies, follows no redirect, uses no proxy."""
 
     def __init__(self, allowed_networks: tuple[str, ...] = ()):
-        self._guard = AddressGuard(allowed_networks)
-        self._plain_allowed = bool(allowed_networks)
+        self.guard = AddressGuard(allowed_networks)
         self._session = requests.Session()
         self._session.trust_env = False
         self._session.cookies.set_policy(_NoCookies())
         for scheme in ("http://", "https://"):
-            self._session.mount(scheme, _GuardedAdapter(self._guard))
+            self._session.mount(scheme, _GuardedAdapter(self.guard))
 
     def send(
         self,
@@ -112,7 +110,9 @@ class HttpDoor:
         deadline_seconds: float = DEADLINE_SECONDS,
     ) -> Answer:
         """Call once. Raises Transient when nothing can have been done, Ambiguous when it may have been."""
-        self._check_url(url)
+        fault = self.guard.find_fault(url)
+        if fault:
+            raise Permanent(f"the address cannot be called: {fault}")
         content = _render_json(json_body) if json_body is not None else body
         sent_headers = {"User-Agent": "Returnbridge/1", "Accept": "application/json", **(headers or {})}
         if json_body is not None:
@@ -133,17 +133,6 @@ class HttpDoor:
             raise _classify_broken(error) from None
         except requests.exceptions.RequestException as error:
             raise Ambiguous(f"no answer: {type(error).__name__}") from None
-
-    def _check_url(self, url: str) -> None:
-        try:
-            parts = urlsplit(url)
-            _ = parts.port
-        except ValueError:
-            raise Permanent("the address is not a URL") from None
-        if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or "\\" in url:
-            raise Permanent("the address must be a plain http(s) URL")
-        if parts.scheme == "http" and not self._plain_allowed:
-            raise Permanent("http:// is refused: use https://")
 
 
 def _render_json(value: Any) -> bytes:

@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
 
+from core.addresses import AddressGuard, find_url_fault
 from core.domain.orders import HoldTags
 from core.domain.returns import CountsAs
 from core.errors import BadInput
 from core.reading import describe_faults
 
+_OWN_HEADERS = frozenset(
+    (
+        *(
+            "host",
+            "content-length",
+            "content-type",
+            "content-encoding",
+            "transfer-encoding",
+            "connection",
+            "keep-alive",
+        ),
+        *("te", "trailer", "upgrade", "expect", "cookie", "proxy-authorization", "proxy-connection", "idempotency-key"),
+    )
+)
 _HEADER_NAME = r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
 
 
@@ -24,17 +38,19 @@ def _check_tag(tag: str) -> str:
     return tag
 
 
-def _check_url(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:
-        usable = None
-    if not usable or any(character.isspace() for character in url) or "\\" in url:
-        raise ValueError("must be an http(s) URL with a host")
-    if "@" in parts.netloc:
-        raise ValueError("must not hold a user name or password: they belong into the settings for them")
+def _check_url(url: str, info: ValidationInfo) -> str:
+    """With a guard in the context, which is when somebody saves, also whether it may be called at all."""
+    guard: AddressGuard | None = info.context
+    fault = guard.find_fault(url) if guard else find_url_fault(url)
+    if fault:
+        raise ValueError(fault)
     return url.rstrip("/")
+
+
+def _check_header_name(name: str, info: ValidationInfo) -> str:
+    if info.context and name.lower() in _OWN_HEADERS:
+        raise ValueError("this header belongs to the connection or to its body: it cannot be set")
+    return name
 
 
 def _check_header_value(value: str) -> str:
@@ -45,7 +61,7 @@ def _check_header_value(value: str) -> str:
 
 Tag = Annotated[str, AfterValidator(_check_tag)]
 Url = Annotated[str, AfterValidator(_check_url)]
-HeaderName = Annotated[str, Field(pattern=_HEADER_NAME, max_length=100)]
+HeaderName = Annotated[str, Field(pattern=_HEADER_NAME, max_length=100), AfterValidator(_check_header_name)]
 HeaderValue = Annotated[str, AfterValidator(_check_header_value), Field(max_length=2000)]
 Code = Annotated[str, Field(min_length=1, max_length=255)]
 
@@ -174,10 +190,14 @@ class Settings(_Section):
         return self
 
 
-def parse_settings(document: dict[str, Any]) -> Settings:
-    """Check a whole document. Raises BadInput with every fault and its path."""
+def parse_settings(document: dict[str, Any], guard: AddressGuard | None = None) -> Settings:
+    """Check a whole document. Raises BadInput with every fault and its path.
+
+    With a guard, for what is about to be saved, addresses that would never be called are faults too. What was saved
+    once must always open again, so reading it back takes none.
+    """
     try:
-        return Settings.model_validate(document)
+        return Settings.model_validate(document, context=guard)
     except ValidationError as error:
         raise BadInput(describe_faults(error)) from None
 

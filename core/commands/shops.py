@@ -62,7 +62,9 @@ def _make_configure(runtime: Runtime) -> click.Command:
             document = read_object(path.read_bytes())
             with runtime.database.write() as session:
                 shop = _get_shop(session, domain)
-                version = tenants.save_settings(session, runtime.keyring, shop, document, saved_by="command line")
+                version = tenants.save_settings(
+                    session, runtime.keyring, shop, document, saved_by="command line", guard=runtime.http.guard
+                )
         except BadInput as error:
             raise click.ClickException(
                 "nothing was changed:\n" + "\n".join(f"  {one}" for one in error.faults)

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from core.addresses import AddressGuard
 from core.crypto import Keyring
 from core.db import db_now, insert_once
 from core.domain.exchange import SETTLED
@@ -76,14 +77,16 @@ def load_settings_with_secrets(session: Session, keyring: Keyring, shop_id: int)
     return parse_settings(merge_secrets(newest.document, _open_secrets(keyring, newest)))
 
 
-def save_settings(session: Session, keyring: Keyring, shop: Shop, document: dict[str, Any], saved_by: str) -> int:
+def save_settings(
+    session: Session, keyring: Keyring, shop: Shop, document: dict[str, Any], saved_by: str, guard: AddressGuard
+) -> int:
     """Check and store a whole document as the next version, which it returns. Raises BadInput; then nothing changed.
 
     A document without a secret that is stored keeps the stored one: secrets are never shown, so cannot be sent back.
     """
     newest = _find_newest(session, shop.id)
     stored = _open_secrets(keyring, newest) if newest else {}
-    settings = parse_settings(_fill_secrets(document, stored))
+    settings = parse_settings(_fill_secrets(document, stored), guard)
     rest, secrets = split_secrets(settings.model_dump(mode="json"))
     version = newest.version + 1 if newest else 1
     sealed = keyring.seal(json.dumps(secrets).encode(), *_seal_place(shop.id, version))

@@ -72,7 +72,7 @@ class Stage:
         with self.runtime.database.write() as session:
             shop = tenants.find_shop(session, self.shop)
             assert shop is not None
-            tenants.save_settings(session, self.runtime.keyring, shop, document, "test")
+            tenants.save_settings(session, self.runtime.keyring, shop, document, "test", self.runtime.http.guard)
 
     def new_order(self, lines: list[dict[str, Any]], code: str | None = "RET-1", **facts: Any) -> dict[str, Any]:
         """A replacement order, held, naming its return."""

@@ -94,7 +94,7 @@ class Ground:
         with self.runtime.database.write() as session:
             shop = tenants.find_shop(session, SHOP)
             assert shop is not None
-            tenants.save_settings(session, self.runtime.keyring, shop, document, "test")
+            tenants.save_settings(session, self.runtime.keyring, shop, document, "test", self.runtime.http.guard)
 
     def rows(self, query: str, **values: Any) -> list[Any]:
         """Rows of a plain query, as they are now."""
