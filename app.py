@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 from flask import Flask, Request, Response, jsonify, request
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 import oms_bridge.deliveries
@@ -34,7 +35,8 @@ from core.config import Config, ConfigurationFaults, load_config
 from core.crypto import Keyring
 from core.db import Database
 from core.embedded import EmbeddedServer
-from core.errors import BadInput, TooManyFailures, Unauthorized, UnsupportedMedia
+from core.errors import BadInput, TooManyFailures, Transient, Unauthorized, UnsupportedMedia
+from core.front import Front
 from core.health import find_troubles, find_warnings
 from core.http import HttpDoor
 from core.logs import configure_logs, log_incident
@@ -72,7 +74,9 @@ def create_app(settings: Config | None = None) -> Flask:
     app.request_class = BoundedRequest
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.extensions["returnbridge"] = runtime
-    app.register_blueprint(shopify_app.webhooks.make_blueprint(runtime))
+    webhook_door = shopify_app.webhooks.WebhookDoor(runtime)
+    app.extensions["webhook_door"] = webhook_door
+    app.register_blueprint(shopify_app.webhooks.make_blueprint(webhook_door))
     app.register_blueprint(shopify_app.embedding.make_blueprint(runtime))
     app.register_blueprint(shopify_app.pages.make_blueprint(runtime))
     app.register_blueprint(rms_bridge.webhooks.make_blueprint(runtime))
@@ -99,7 +103,8 @@ def create_asgi_app() -> Any:
         environ["wsgi.input_terminated"] = True  # true behind a2wsgi, and needed for chunked bodies
         return app(environ, start_response)
 
-    return WSGIMiddleware(serve, workers=16)
+    doors = {shopify_app.webhooks.PATH: shopify_app.webhooks.make_fast_door(app.extensions["webhook_door"])}
+    return Front(WSGIMiddleware(serve, workers=16), doors, MAX_BODY_BYTES)
 
 
 def create_runtime(config: Config) -> Runtime:
@@ -173,6 +178,17 @@ def _register_errors(app: Flask) -> None:
     @app.errorhandler(UnsupportedMedia)
     def answer_unsupported(error: UnsupportedMedia) -> Any:
         return _answer_error(415, "UNSUPPORTED_MEDIA_TYPE", "Unsupported media type", str(error))
+
+    @app.errorhandler(Transient)
+    def answer_unavailable(error: Transient) -> Any:
+        return _answer_error(503, "SERVICE_UNAVAILABLE", "It cannot be taken now", str(error))
+
+    @app.errorhandler(SQLAlchemyError)
+    def answer_no_database(_error: SQLAlchemyError) -> Any:
+        incident = log_incident(logger, f"{request.method} {request.url_rule or request.path}")
+        return _answer_error(
+            503, "SERVICE_UNAVAILABLE", "It cannot be taken now", f"send it again; incident {incident}"
+        )
 
     @app.errorhandler(RequestEntityTooLarge)
     def answer_too_large(_error: RequestEntityTooLarge) -> Any:

@@ -6,19 +6,19 @@ aware datetimes in UTC.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Engine, Integer, MetaData, create_engine, event, select
+from sqlalchemy import BigInteger, Connection, Engine, Integer, MetaData, create_engine, event, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Dialect, make_url
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Session
-from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import JSON, TypeDecorator
 
 from core.failpoints import hit
@@ -47,25 +47,27 @@ class Moment(TypeDecorator[datetime]):
         return None if value is None else _EPOCH + timedelta(milliseconds=value)
 
 
-class db_now(ColumnElement[datetime]):  # noqa: N801 - reads as the SQL function it is
+class db_now(FunctionElement[datetime]):  # noqa: N801 - reads as the SQL function it is
     """The database's clock, optionally moved: `db_now(seconds=30)`. Leases and due times use nothing else."""
 
     type = Moment()
-    inherit_cache = False
+    inherit_cache = True  # the milliseconds are a parameter, so a statement is compiled once
 
     def __init__(self, seconds: float = 0):
-        self.milliseconds = round(seconds * 1000)
+        super().__init__(literal(round(seconds * 1000), BigInteger))
 
 
 @compiles(db_now, "sqlite")
-def _now_sqlite(element: db_now, _compiler: Any, **_: Any) -> str:
-    return f"(CAST(ROUND((julianday('now') - 2440587.5) * 86400000) AS INTEGER) + {element.milliseconds})"
+def _now_sqlite(element: db_now, compiler: Any, **options: Any) -> str:
+    moved = compiler.process(element.clauses, **options)
+    return f"(CAST(ROUND((julianday('now') - 2440587.5) * 86400000) AS INTEGER) + {moved})"
 
 
 @compiles(db_now, "postgresql")
-def _now_postgresql(element: db_now, _compiler: Any, **_: Any) -> str:
+def _now_postgresql(element: db_now, compiler: Any, **options: Any) -> str:
     # clock_timestamp, not now(): a transaction that waited for a lock must not lease from the past
-    return f"(CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) + {element.milliseconds})"
+    moved = compiler.process(element.clauses, **options)
+    return f"(CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) + {moved})"
 
 
 Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
@@ -87,10 +89,18 @@ class Base(DeclarativeBase):
 
 def insert_once(session: Session, model: type[Base], **values: Any) -> bool:
     """Insert a row unless a unique key forbids it; True when it is new."""
-    make = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    insert = make(model).values(**values).on_conflict_do_nothing()
+    insert = _make_insert(session, model).values(**values).on_conflict_do_nothing()
     # RETURNING rather than rowcount, which PostgreSQL's driver leaves at -1 here
     return session.execute(insert.returning(*model.__table__.primary_key)).first() is not None
+
+
+def insert_all_once(session: Session, model: type[Base], rows: Sequence[Mapping[str, Any]], **common: Any) -> None:
+    """Insert rows in one statement, leaving out each one that a unique key forbids."""
+    session.execute(_make_insert(session, model).values(**common).on_conflict_do_nothing(), rows)
+
+
+def _make_insert(session: Session, model: type[Base]) -> Any:
+    return (postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert)(model)
 
 
 def lock_row(session: Session, key: InstrumentedAttribute[int], value: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -34,6 +35,8 @@ class Doorbell:
 
     def __init__(self, find_url: Callable[[], str]):
         self._find_url = find_url
+        self._lock = threading.Lock()
+        self._wanted = self._ringing = False
 
     @cached_property
     def redis(self) -> Redis:
@@ -65,6 +68,23 @@ class Doorbell:
             return False
         hit("ring.after")
         return True
+
+    def ring_soon(self) -> None:
+        """Ring without the caller waiting for it, even while Redis hangs."""
+        with self._lock:
+            self._wanted = True
+            starts, self._ringing = not self._ringing, True
+        if starts:
+            threading.Thread(target=self._ring_while_wanted, name="doorbell", daemon=True).start()
+
+    def _ring_while_wanted(self) -> None:
+        while self._take_wish():
+            self.ring()
+
+    def _take_wish(self) -> bool:
+        with self._lock:
+            self._ringing, self._wanted = self._wanted, False
+            return self._ringing
 
     def answer(self) -> None:
         """A worker heard the bell: whatever is rung from now on is new."""

@@ -1,68 +1,139 @@
-"""The door for Shopify's webhooks, every topic: verify, store the raw bytes, answer (shopify.md §2)."""
+"""The door for Shopify's webhooks, every topic: verify, store the raw bytes, answer (shopify.md §2).
+
+Two ways lead to it: the ASGI front, which answers without taking a thread, and a Flask route under any other server.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Protocol
 from uuid import uuid4
 
 from flask import Blueprint, Response, request
+from sqlalchemy.orm import Session
 
-from core.errors import Unauthorized
+from core.config import Config
+from core.errors import Transient, Unauthorized
 from core.flows.tenants import ensure_shop
-from core.relay.inbox import NORMAL, record_event
+from core.front import FastDoor
+from core.relay.gathering import Gatherer
+from core.relay.inbox import Arrival, record_events
 from core.runtime import Runtime
 from core.signing import verify_hmac
 from shopify_app.auth import list_secrets, read_shop
 from shopify_app.topics import SOURCE
 
+PATH = "/webhooks/shopify"
+PATIENCE_SECONDS = 4.0  # Shopify waits 5; what is stored after that comes again and is known
 
-def make_blueprint(runtime: Runtime) -> Blueprint:
-    """The webhook endpoint over a runtime."""
-    doors = Blueprint("shopify", __name__, url_prefix="/webhooks")
+_NOT_YET = "it could not be stored in time: send it again"
 
-    @doors.post("/shopify")
+
+class Headers(Protocol):
+    """A request's headers, however its server gives them."""
+
+    def get(self, name: str, /) -> str | None:
+        """The value under a name in lower case."""
+
+
+@dataclass(frozen=True)
+class Webhook:
+    """One verified delivery."""
+
+    domain: str
+    topic: str
+    delivery_id: str
+    body: bytes
+
+
+class WebhookDoor:
+    """Verifies webhooks and has them stored."""
+
+    def __init__(self, runtime: Runtime):
+        self._runtime = runtime
+        self._gatherer = Gatherer(runtime.database, self._store)
+
+    def receive(self, headers: Headers, body: bytes) -> Future[None]:
+        """Ends when the delivery is committed. Raises Unauthorized."""
+        return self._gatherer.record(verify_webhook(self._runtime.config, headers, body))
+
+    def ring(self) -> None:
+        """Something was stored."""
+        self._runtime.bell.ring_soon()
+
+    def _store(self, session: Session, webhooks: Sequence[Webhook]) -> None:
+        shops = {domain: ensure_shop(session, domain).id for domain in sorted({one.domain for one in webhooks})}
+        arrivals = [Arrival(shops[one.domain], SOURCE, one.topic, one.delivery_id, one.body) for one in webhooks]
+        record_events(session, self._runtime.keyring, arrivals)
+
+
+def make_blueprint(door: WebhookDoor) -> Blueprint:
+    """The webhook endpoint for a WSGI server."""
+    doors = Blueprint("shopify", __name__)
+
+    @doors.post(PATH)
     def receive_webhook() -> Response:
-        return _receive(runtime)
+        body = request.get_data(cache=False, parse_form_data=False)
+        wait_until_stored(door.receive(request.headers, body))
+        door.ring()
+        return Response(status=200)
 
     return doors
 
 
-def _receive(runtime: Runtime) -> Response:
-    """The HMAC is over the raw bytes, so nothing is parsed before or after it here (law 1)."""
-    body = request.get_data(cache=False, parse_form_data=False)
-    if not verify_hmac(body, read_header("hmac-sha256"), list_secrets(runtime.config)):
+def make_fast_door(door: WebhookDoor) -> FastDoor:
+    """The same endpoint for the ASGI front. What it does not take is for the Flask route to answer."""
+
+    async def receive_webhook(headers: Headers, body: bytes) -> bool:
+        try:
+            stored = door.receive(headers, body)
+        except Unauthorized:
+            return False
+        try:
+            await asyncio.wait_for(asyncio.wrap_future(stored), PATIENCE_SECONDS)
+        except TimeoutError:
+            raise Transient(_NOT_YET) from None
+        door.ring()
+        return True
+
+    return receive_webhook
+
+
+def wait_until_stored(stored: Future[None]) -> None:
+    """Block until the delivery is committed. Raises Transient."""
+    try:
+        stored.result(PATIENCE_SECONDS)
+    except TimeoutError:
+        raise Transient(_NOT_YET) from None
+
+
+def verify_webhook(config: Config, headers: Headers, body: bytes) -> Webhook:
+    """The delivery, when it is Shopify's. The HMAC is over the raw bytes, so nothing is parsed before or after it here
+    (law 1). Raises Unauthorized."""
+    if not verify_hmac(body, read_header(headers, "hmac-sha256"), list_secrets(config)):
         raise Unauthorized("the webhook's signature is wrong or missing")
-    domain = _read_domain()
-    with runtime.database.write("record") as session:
-        new = record_event(
-            session,
-            runtime.keyring,
-            shop_id=ensure_shop(session, domain).id,
-            source=SOURCE,
-            topic=(read_header("topic") or "unknown")[:64],
-            delivery_id=_read_delivery_id(),
-            body=body,
-            priority=NORMAL,
-        )
-    if new:
-        runtime.bell.ring()
-    return Response(status=200)
+    topic = (read_header(headers, "topic") or "unknown")[:64]
+    return Webhook(_read_domain(headers), topic, _read_delivery_id(headers), body)
 
 
-def read_header(name: str) -> str | None:
+def read_header(headers: Headers, name: str) -> str | None:
     """A Shopify header under its old or its newer name, as printable ASCII; None when absent or anything else."""
-    value = request.headers.get(f"X-Shopify-{name}") or request.headers.get(f"shopify-{name}")
+    value = headers.get(f"x-shopify-{name}") or headers.get(f"shopify-{name}")
     return value if value and value.isascii() and value.isprintable() else None
 
 
-def _read_delivery_id() -> str:
+def _read_delivery_id(headers: Headers) -> str:
     """Shopify's id of this delivery; one too long for the column is told apart by its hash, none gets one of ours."""
-    given = read_header("webhook-id") or uuid4().hex
+    given = read_header(headers, "webhook-id") or uuid4().hex
     return given if len(given) <= 255 else hashlib.sha256(given.encode()).hexdigest()
 
 
-def _read_domain() -> str:
-    domain = read_shop(read_header("shop-domain"))
+def _read_domain(headers: Headers) -> str:
+    domain = read_shop(read_header(headers, "shop-domain"))
     if domain is None:
         raise Unauthorized("the webhook names no shop")
     return domain

@@ -7,6 +7,7 @@ finds the fence moved on and its transaction rolled back, so no event's conseque
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ from sqlalchemy import case, or_, select, update
 from sqlalchemy.orm import Session
 
 from core.crypto import Keyring
-from core.db import db_now, insert_once, lock_row
+from core.db import db_now, insert_all_once, insert_once, lock_row
 from core.errors import BadInput, Fault, NeedsSettings, Permanent, Throttled, Transient
 from core.failpoints import hit
 from core.logs import log_incident
@@ -46,6 +47,18 @@ def seal_place(source: str, shop_id: int, delivery_id: str) -> tuple[str, ...]:
     return ("events", "body", str(shop_id), f"{source}:{delivery_id}")
 
 
+@dataclass(frozen=True)
+class Arrival:
+    """One delivery as it came. `delivery_id` is the sender's name for it, or one of ours."""
+
+    shop_id: int
+    source: str
+    topic: str
+    delivery_id: str
+    body: bytes
+    priority: int = NORMAL
+
+
 def record_event(
     session: Session,
     keyring: Keyring,
@@ -58,20 +71,22 @@ def record_event(
     priority: int = NORMAL,
 ) -> bool:
     """Store a delivery as it came. False when this very delivery was stored before."""
-    return insert_once(
-        session,
-        Event,
-        shop_id=shop_id,
-        source=source,
-        topic=topic,
-        delivery_id=delivery_id,
-        body=keyring.seal(body, *seal_place(source, shop_id, delivery_id)),
-        received_at=db_now(),
-        due_at=db_now(),
-        priority=priority,
-        fence=0,
-        attempts=0,
-    )
+    arrival = Arrival(shop_id, source, topic, delivery_id, body, priority)
+    return insert_once(session, Event, **_make_row(keyring, arrival), **_start())
+
+
+def record_events(session: Session, keyring: Keyring, arrivals: Sequence[Arrival]) -> None:
+    """Store many deliveries in one statement, except those that were stored before."""
+    insert_all_once(session, Event, [_make_row(keyring, arrival) for arrival in arrivals], **_start())
+
+
+def _make_row(keyring: Keyring, arrival: Arrival) -> dict[str, Any]:
+    place = seal_place(arrival.source, arrival.shop_id, arrival.delivery_id)
+    return {**vars(arrival), "body": keyring.seal(arrival.body, *place)}
+
+
+def _start() -> dict[str, Any]:
+    return {"received_at": db_now(), "due_at": db_now(), "fence": 0, "attempts": 0}
 
 
 def read_body(session: Session, keyring: Keyring, shop_id: int, event_id: int) -> bytes:
