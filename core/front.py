@@ -27,6 +27,7 @@ FastDoor = Callable[[Mapping[str, str], bytes], Awaitable[bool]]
 BODY_SECONDS = 30.0
 _HELD_BYTES = 256 * 1024 * 1024  # of bodies being taken in at a time; past it only small ones are
 _SMALL_BYTES = 256 * 1024
+_DRAINED_BYTES = 64 * 1024 * 1024
 _TOO_SLOW = (408, "REQUEST_TIMEOUT", "The body did not come in time")
 _UNAVAILABLE = (503, "SERVICE_UNAVAILABLE", "It cannot be taken now")
 _TOO_BUSY = "too much is being taken in at once: send it again"
@@ -69,7 +70,7 @@ class Front:
     """An ASGI app over another one. `doors` maps a path to what may answer a POST there by itself."""
 
     def __init__(self, app: AsgiApp, doors: Mapping[str, FastDoor], limit: int):
-        """`limit`: the size of body, in bytes, beyond which the app reads for itself (to refuse it)."""
+        """`limit`: the largest body taken, in bytes."""
         self._app, self._doors, self._limit = app, doors, limit
         self._held = 0
 
@@ -82,6 +83,7 @@ class Front:
         try:
             async with asyncio.timeout(BODY_SECONDS):
                 await self._take_in(taken, receive)
+                await self._drain(taken, receive)
         except TimeoutError:
             await _refuse(send, *_TOO_SLOW)
         except Transient as error:
@@ -92,7 +94,7 @@ class Front:
             self._held -= taken.size
 
     async def _take_in(self, taken: _Taken, receive: Receive) -> None:
-        """The messages of the body up to its end, or to beyond the limit. Raises Transient when there is no room."""
+        """The messages of the body up to its end or beyond the limit. Raises Transient when there is no room."""
         while not taken.ended and taken.size <= self._limit:
             message = await receive()
             taken.add(message)
@@ -100,10 +102,19 @@ class Front:
             if self._held > _HELD_BYTES and taken.size > _SMALL_BYTES:
                 raise Transient(_TOO_BUSY)
 
+    async def _drain(self, taken: _Taken, receive: Receive) -> None:
+        """Throw the rest of a body that is too large away, so that its caller comes to read the app's refusal."""
+        left = _DRAINED_BYTES
+        while not taken.ended and left > 0:
+            message = await receive()
+            taken.ended = not message.get("more_body", False)
+            left -= len(message.get("body", b""))
+        taken.messages[-1] = {**taken.messages[-1], "more_body": False}
+
     async def _answer(self, scope: Scope, taken: _Taken, receive: Receive, send: Send) -> None:
-        door = self._doors.get(scope["path"]) if scope["method"] == "POST" else None
         if taken.gone:
             return
+        door = self._doors.get(scope["path"]) if scope["method"] == "POST" else None
         try:
             if door and taken.size <= self._limit and await door(read_headers(scope), taken.join()):
                 await _send(send, 200, b"")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from core.relay.jobs import sweep, work
 from core.runtime import Runtime
 
 SWEEP_SECONDS = 2.0
+_MODESTY = 10  # niceness of a worker: where it shares a machine with the web server, a caller goes first
 _SELF = (sys.executable, "-m", "flask", "--app", "app")
 
 logger = logging.getLogger(__name__)
@@ -69,6 +71,7 @@ def _make_worker(runtime: Runtime) -> click.Command:
 
 def run_worker(runtime: Runtime, *, burst: bool) -> None:
     """Answer doorbells until stopped; in burst mode, and before listening, do whatever is due."""
+    os.nice(_MODESTY)
     work(runtime, seconds=3600 if burst else 20)
     if burst:
         return
