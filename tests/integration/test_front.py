@@ -82,7 +82,7 @@ def test_what_cannot_be_stored_is_refused_and_taken_when_it_comes_again(
     headers, before = signed(bridge), bridge.count_events()
 
     @contextlib.contextmanager
-    def full_disk(self: Database) -> Iterator[Any]:
+    def full_disk(self: Database, place: str = "") -> Iterator[Any]:
         raise OperationalError("INSERT", {}, Exception("database or disk is full"))
         yield
 
