@@ -23,6 +23,7 @@ import rms_bridge.handlers
 import rms_bridge.hooks
 import rms_bridge.openapi
 import rms_bridge.webhooks
+import shopify_app.connection
 import shopify_app.deliveries
 import shopify_app.embedding
 import shopify_app.handlers
@@ -123,6 +124,7 @@ def create_runtime(config: Config) -> Runtime:
     oms_bridge.deliveries.register_order_deliverers(runtime)
     oms_bridge.return_deliveries.register_return_deliverers(runtime)
     rms_bridge.deliveries.register_deliverers(runtime)
+    shopify_app.connection.register_connection_watch(runtime)
     reconciler = shopify_app.reconcile.register_reconciliation(runtime)
     register_duties(runtime, reconciler.look, oms_bridge.reconcile.make_look(runtime), reconciler.ask_again)
     set_current(runtime)

@@ -18,7 +18,8 @@ from core.db import db_now, insert_once, lock_row, read_clock
 from core.errors import Fault
 from core.flows import drift
 from core.flows.deadlines import find_candidates, meet_deadline
-from core.flows.drift import Kind, OmsSight, OrderSight
+from core.flows.drift import OmsSight, OrderSight
+from core.flows.findings import Kind, keep_all, keep_findings
 from core.flows.rethinking import register_rethinking
 from core.flows.scene import Scene
 from core.flows.tenants import load_settings
@@ -134,7 +135,7 @@ class DriftWatch:
             if exchange is None or known is None or known.is_settling(shopify, now, self.grace):
                 return
             found = drift.find_differences(known, shopify, oms, settings.exchange.hold_tags)
-            standing = drift.keep_findings(session, shop_id, str(known.order.id), drift.ORDER_KINDS, found)
+            standing = keep_findings(session, shop_id, str(known.order.id), drift.ORDER_KINDS, found)
             self._repair(session, shop_id, known.order.id, standing)
 
     def _repair(self, session: Session, shop_id: int, order_id: int, standing: list[Finding]) -> None:
@@ -148,8 +149,8 @@ class DriftWatch:
 
 
 def _keep_wide(session: Session, shop_id: int) -> None:
-    drift.keep_all(session, shop_id, Kind.EFFECT_PARKED, drift.find_parked(session, shop_id))
-    drift.keep_all(session, shop_id, Kind.UNLINKED_VERDICT, drift.find_unlinked_verdicts(session, shop_id))
+    keep_all(session, shop_id, Kind.EFFECT_PARKED, drift.find_parked(session, shop_id))
+    keep_all(session, shop_id, Kind.UNLINKED_VERDICT, drift.find_unlinked_verdicts(session, shop_id))
 
 
 def register_duties(runtime: Runtime, look_shopify: LookShopify, look_oms: LookOms, ask_again: AskAgain) -> None:

@@ -7,6 +7,7 @@ Only the shop of the token is believed; the `shop` of a query is a hint whom the
 
 from __future__ import annotations
 
+import logging
 import re
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -15,10 +16,13 @@ from flask import Blueprint, Response, g, make_response, redirect, render_templa
 from werkzeug.wrappers import Response as AnyResponse
 
 from core.config import Config
-from core.errors import Unauthorized
-from core.flows.tenants import ensure_shop, find_shop
+from core.errors import Fault, Unauthorized
+from core.flows.tenants import find_shop
 from core.runtime import Runtime
 from shopify_app.auth import Visitor, read_shop, verify_id_token
+from shopify_app.tokens import TokenKeeper
+
+logger = logging.getLogger(__name__)
 
 BOUNCE_PATH = "/auth/patch-id-token"
 RELOAD = "shopify-reload"
@@ -49,16 +53,17 @@ def make_blueprint(runtime: Runtime) -> Blueprint:
 
 def guard(pages: Blueprint, runtime: Runtime) -> None:
     """Give every route of a blueprint a verified shop, `current_visitor()` and `current_shop_id()`; refuse the rest."""
+    keeper = TokenKeeper(runtime)
 
     @pages.before_request
     def verify() -> AnyResponse | None:
         try:
-            g.visitor = verify_id_token(runtime.config, _read_token())
+            visitor = verify_id_token(runtime.config, _read_token())
+            g.shop_id, g.visitor = _enter(keeper, visitor), visitor
         except Unauthorized:
             if _is_document():
                 return _bounce()
             raise
-        g.shop_id = _enter(runtime, g.visitor)
         return None
 
     @pages.after_request
@@ -73,12 +78,17 @@ def guard(pages: Blueprint, runtime: Runtime) -> None:
         return {"link_to": link_to, **_head(runtime.config)}
 
 
-def _enter(runtime: Runtime, visitor: Visitor) -> int:
-    with runtime.database.read() as session:
+def _enter(keeper: TokenKeeper, visitor: Visitor) -> int:
+    """The visitor's shop. When Shopify gives it no tokens now, the page is shown all the same and says so."""
+    try:
+        return keeper.admit(visitor)
+    except Unauthorized:
+        raise
+    except Fault as error:
+        logger.warning("no tokens for %s: %s", visitor.domain, error)
+    with keeper.runtime.database.read() as session:
         shop = find_shop(session, visitor.domain)
-    if shop is None:
-        with runtime.database.write() as session:
-            shop = ensure_shop(session, visitor.domain)
+    assert shop is not None  # admit made it before it asked Shopify
     return shop.id
 
 

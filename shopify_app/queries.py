@@ -195,7 +195,14 @@ query ReadOrderOf($id: ID!) {
 }
 """
 
+READ_APP = """
+query ReadApp {
+  currentAppInstallation { accessScopes { handle } }
+}
+"""
+
 DOCUMENTS = {
+    "READ_APP": READ_APP,
     "READ_ORDER_OF": READ_ORDER_OF,
     "READ_ORDER": READ_ORDER,
     "ORDERS_UPDATED_SINCE": ORDERS_UPDATED_SINCE,

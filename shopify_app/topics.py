@@ -4,6 +4,13 @@ from __future__ import annotations
 
 SOURCE = "shopify"
 API_VERSION = "2026-10"  # of Admin calls and of webhook payloads alike
+SCOPES = (  # the same as in `shopify.app.toml`
+    "write_orders",
+    "write_order_edits",
+    "write_returns",
+    "write_merchant_managed_fulfillment_orders",
+    "read_locations",
+)
 
 RETURN_TOPICS = tuple(
     f"returns/{what}" for what in ("approve", "cancel", "close", "decline", "process", "reopen", "request", "update")

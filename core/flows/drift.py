@@ -1,16 +1,15 @@
 """Drift: where Shopify, the verdict, OMS and what we know of them differ, or where something does not move (F6).
 
-`find_differences` decides from facts alone; the rest gathers the facts and keeps the findings. An order that is still
+`find_differences` decides from facts alone; the rest gathers the facts. An order that is still
 on its way (an effect is open or parked, or it changed a moment ago) is not judged: what is being done is no drift.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from sqlalchemy import Row, or_, select
 from sqlalchemy.orm import Session
@@ -18,10 +17,11 @@ from sqlalchemy.orm import Session
 from core.db import db_now
 from core.domain.exchange import SETTLED, WAITING, State
 from core.domain.orders import Fulfillment, HoldTags, OmsNeed, OmsRecord, OrderSnapshot, find_oms_needs, is_held
+from core.flows.findings import Difference, Kind
 from core.flows.linking import spell_code
 from core.flows.orders import load_oms_record, load_order
 from core.flows.returns import load_latest_verdicts, load_units
-from core.models import Effect, Exchange, ExchangeLink, Finding, Order, ReturnOrder
+from core.models import Effect, Exchange, ExchangeLink, Order, ReturnOrder
 from core.settings import Settings
 
 SETTLED_DAYS = 7  # how long a settled exchange is still looked at
@@ -32,23 +32,12 @@ _MOST = 1000  # of one kind that are written down
 _OPEN = ("pending", "sending", "parked")
 
 
-class Kind(StrEnum):
-    """What can be found: docs/watch.md says what each means and what heals it."""
-
-    MISSED_CHANGE = "missed_change"
-    ORDER_GONE = "order_gone"
-    HELD_AGAIN = "held_again"
-    OMS_UNHELD = "oms_unheld"
-    OMS_HELD = "oms_held"
-    OMS_NOT_CANCELLED = "oms_not_cancelled"
-    OMS_MISSING = "oms_missing"
-    ACT_LOST = "act_lost"
-    UNLINKED_ORDER = "unlinked_order"
-    UNLINKED_VERDICT = "unlinked_verdict"
-    EFFECT_PARKED = "effect_parked"
-
-
-ORDER_KINDS = frozenset(Kind) - {Kind.UNLINKED_VERDICT, Kind.EFFECT_PARKED}
+ORDER_KINDS = frozenset(
+    {
+        *(Kind.MISSED_CHANGE, Kind.ORDER_GONE, Kind.HELD_AGAIN, Kind.ACT_LOST, Kind.UNLINKED_ORDER),
+        *(Kind.OMS_UNHELD, Kind.OMS_HELD, Kind.OMS_NOT_CANCELLED, Kind.OMS_MISSING),
+    }
+)
 _NEEDS = {
     OmsNeed.HOLD: (Kind.OMS_UNHELD, "held in Shopify, but OMS may send it out"),
     OmsNeed.UNHOLD: (Kind.OMS_HELD, "free in Shopify, but OMS holds it"),
@@ -107,15 +96,6 @@ class Known:
         """True while a change is so young that its webhook or its consequences may still be on their way."""
         stamps = (self.order.updated_at, shopify.updated_at if shopify else None, self.acted_at)
         return self.waited < grace or any(stamp is not None and now - stamp < grace for stamp in stamps)
-
-
-@dataclass(frozen=True)
-class Difference:
-    """One thing found. `repairable`: reading the order again may put it right."""
-
-    kind: Kind
-    detail: str
-    repairable: bool = False
 
 
 def find_differences(
@@ -209,46 +189,6 @@ def _list_effects(session: Session, shop_id: int, order_id: int) -> Sequence[Row
     lanes = (f"shopify:{order_id}", f"oms:order:{order_id}")
     query = select(Effect.lane, Effect.state, Effect.ended_at).where(Effect.shop_id == shop_id, Effect.lane.in_(lanes))
     return session.execute(query).all()
-
-
-def keep_findings(
-    session: Session, shop_id: int, about: str, kinds: Collection[str], differences: Collection[Difference]
-) -> list[Finding]:
-    """Write down what was found about something; what is no longer found, of these kinds, is cleared.
-
-    Returns the findings that stand.
-    """
-    open_now = {row.kind: row for row in _list_open(session, shop_id, kinds, about)}
-    kept = {one.kind.value: _keep(session, shop_id, about, open_now.get(one.kind), one) for one in differences}
-    for kind, row in open_now.items():
-        if kind not in kept:
-            row.cleared_at = db_now()
-    session.flush()
-    return list(kept.values())
-
-
-def keep_all(session: Session, shop_id: int, kind: Kind, found: Mapping[str, Difference]) -> None:
-    """The same for one kind over a whole shop, by what each is about."""
-    open_now = {row.about: row for row in _list_open(session, shop_id, [kind])}
-    for about, one in found.items():
-        _keep(session, shop_id, about, open_now.get(about), one)
-    for about, row in open_now.items():
-        if about not in found:
-            row.cleared_at = db_now()
-    session.flush()
-
-
-def _keep(session: Session, shop_id: int, about: str, row: Finding | None, found: Difference) -> Finding:
-    if row is None:
-        row = Finding(shop_id=shop_id, kind=found.kind.value, about=about, since=db_now(), repairs=0)
-        session.add(row)
-    row.last_seen, row.detail, row.repairable = db_now(), found.detail, found.repairable
-    return row
-
-
-def _list_open(session: Session, shop_id: int, kinds: Collection[str], about: str | None = None) -> list[Finding]:
-    query = select(Finding).where(Finding.shop_id == shop_id, Finding.kind.in_(kinds), Finding.cleared_at.is_(None))
-    return list(session.scalars(query if about is None else query.where(Finding.about == about)))
 
 
 def find_parked(session: Session, shop_id: int) -> dict[str, Difference]:

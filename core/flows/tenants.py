@@ -14,7 +14,8 @@ from core.addresses import AddressGuard
 from core.crypto import Keyring
 from core.db import db_now, insert_once
 from core.domain.exchange import SETTLED
-from core.errors import BadInput, NeedsSettings
+from core.errors import BadInput
+from core.flows.findings import Kind, keep_findings
 from core.models import Effect, Event, Exchange, SettingsVersion, Shop
 from core.relay.inbox import record_event
 from core.settings import Settings, merge_secrets, parse_settings, split_secrets
@@ -47,20 +48,31 @@ def ensure_shop(session: Session, domain: str) -> Shop:
 
 
 def add_shop(session: Session, keyring: Keyring, domain: str, access_token: str | None) -> Shop:
-    """Take a shop in, or take it in again; stores the Admin token when one is given."""
+    """Take a shop in by hand, or take it in again. The token, when one is given, is never renewed."""
     shop = ensure_shop(session, check_domain(domain))
-    shop.removed_at = None
     if access_token:
-        shop.access_token = keyring.seal(access_token.encode(), "shops", "access_token", shop.domain)
-    wake(session, shop.id)
+        shop.access_token = keyring.seal(access_token.encode(), *token_place(shop, "access_token"))
+        shop.refresh_token = shop.access_expires_at = shop.refresh_expires_at = shop.scopes = None
+        shop.renewing_until = None  # a renewal under way must not replace it
+    begin_installation(session, shop)
     return shop
 
 
-def open_access_token(keyring: Keyring, shop: Shop) -> str:
-    """The shop's Admin token. Raises NeedsSettings when there is none."""
-    if shop.access_token is None:
-        raise NeedsSettings("no Shopify access token: open the app in Shopify, or run shops add with --access-token")
-    return keyring.open(shop.access_token, "shops", "access_token", shop.domain).decode()
+def begin_installation(session: Session, shop: Shop) -> None:
+    """The app is in the shop, for the first time or again. What is known stays; what waited for a token goes on."""
+    if shop.refused_at is not None and shop.uninstalled_at is None:
+        shop.uninstalled_at = shop.refused_at  # a token dies with the app's removal, of which nobody may have told us
+    if shop.installed_at is None or shop.removed_at is not None or shop.refused_at is not None:
+        shop.installed_at = db_now()
+    shop.removed_at = shop.refused_at = None
+    session.flush()
+    keep_findings(session, shop.id, shop.domain, [Kind.NEEDS_REAUTH], [])
+    wake(session, shop.id)
+
+
+def token_place(shop: Shop, column: str) -> tuple[str, ...]:
+    """Where a sealed token belongs."""
+    return ("shops", column, shop.domain)
 
 
 def load_settings(session: Session, shop_id: int) -> Settings:

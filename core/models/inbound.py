@@ -15,6 +15,7 @@ class Event(Base):
 
     `delivery_id` is the sender's id of this delivery (Shopify) or one we made (RMS has none); with source and shop it
     refuses a second copy. `body` is sealed and purged after RETENTION_DAYS. `outcome` is null until one is reached.
+    `triggered_at` is when the sender says that it happened, where it says so.
     `fence` counts claims: a worker that was frozen past its lease holds an old number and can write nothing.
     """
 
@@ -25,6 +26,7 @@ class Event(Base):
     topic: Mapped[str] = mapped_column(String(64))
     delivery_id: Mapped[str] = mapped_column(String(255))
     received_at: Mapped[datetime] = mapped_column(Moment)
+    triggered_at: Mapped[datetime | None] = mapped_column(Moment)
     body: Mapped[bytes | None] = mapped_column(LargeBinary)  # sealed; null once purged
     priority: Mapped[int] = mapped_column(Integer)
     outcome: Mapped[str | None] = mapped_column(String(16))

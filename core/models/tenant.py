@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, Integer, LargeBinary, String, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, Integer, LargeBinary, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.db import Base, BigId, Json, Moment
@@ -16,6 +16,11 @@ class Shop(Base):
 
     `mode` repeats the newest settings document's, so that claims can pass over paused shops in SQL. `live_since` is
     when the shop first went live: only orders created later are given a hold by us.
+
+    `removed_at` is set while the app is not installed, `uninstalled_at` is when it last was removed. The access token
+    and the refresh token are one pair, replaced together; a token given by hand has no refresh token and no end.
+    `renewing_until` is the lease of the process that asks Shopify for new ones, `refused_at` when Shopify last refused
+    the token and no renewal helped. `scopes` is what the merchant granted, comma-separated.
     """
 
     __tablename__ = "shops"
@@ -25,7 +30,15 @@ class Shop(Base):
     created_at: Mapped[datetime] = mapped_column(Moment)
     live_since: Mapped[datetime | None] = mapped_column(Moment)
     removed_at: Mapped[datetime | None] = mapped_column(Moment)
+    installed_at: Mapped[datetime | None] = mapped_column(Moment)
+    uninstalled_at: Mapped[datetime | None] = mapped_column(Moment)
     access_token: Mapped[bytes | None] = mapped_column(LargeBinary)  # sealed
+    access_expires_at: Mapped[datetime | None] = mapped_column(Moment)
+    refresh_token: Mapped[bytes | None] = mapped_column(LargeBinary)  # sealed
+    refresh_expires_at: Mapped[datetime | None] = mapped_column(Moment)
+    scopes: Mapped[str | None] = mapped_column(Text)
+    renewing_until: Mapped[datetime | None] = mapped_column(Moment)
+    refused_at: Mapped[datetime | None] = mapped_column(Moment)
 
 
 class SettingsVersion(Base):

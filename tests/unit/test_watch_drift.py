@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from core.domain.exchange import State
 from core.domain.orders import Fulfillment, HoldTags, OmsRecord, OrderLine, OrderSnapshot
 from core.errors import Permanent
-from core.flows.drift import ORDER_KINDS, Kind, Known, OmsSight, OrderSight, find_differences
+from core.flows.drift import ORDER_KINDS, Known, OmsSight, OrderSight, find_differences
+from core.flows.findings import Kind
 from oms_bridge.reconcile import parse_order
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)

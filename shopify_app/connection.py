@@ -1,0 +1,38 @@
+"""The daily look at each shop's connection: renews tokens nobody used, finds scopes and versions that changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.flows.installations import keep_scopes, keep_version
+from core.models import Shop
+from core.registry import Duty
+from core.runtime import Runtime
+from shopify_app import queries
+from shopify_app.client import AdminClient
+from shopify_app.topics import API_VERSION, SCOPES
+
+EVERY_SECONDS = 24 * 3600.0  # a refresh token that is not used for 90 days is lost
+
+
+@dataclass(frozen=True)
+class ConnectionWatch:
+    """Asks Shopify which scopes the app has; the call itself renews a token that is over."""
+
+    runtime: Runtime
+    client: AdminClient
+
+    def take_turn(self, shop_id: int) -> None:
+        """One shop. Raises Fault when it cannot be reached, NeedsSettings when somebody has to open the app."""
+        found = self.client.query(shop_id, queries.READ_APP)["currentAppInstallation"]
+        granted = [scope["handle"] for scope in found["accessScopes"]]
+        with self.runtime.database.write() as session:
+            keep_scopes(session, session.get_one(Shop, shop_id), granted, SCOPES)
+            keep_version(session, shop_id, self.client.find_version(shop_id), API_VERSION)
+
+
+def register_connection_watch(runtime: Runtime) -> None:
+    """Enter the duty."""
+    watch = ConnectionWatch(runtime, AdminClient(runtime))
+    duty = Duty("connection", EVERY_SECONDS, watch.take_turn, modes=("live", "observe", "paused"))
+    runtime.registry.duties.append(duty)
