@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from core.config import Config
-from tests.flows.stage import Stage
+from tests.flows.stage import SCOPES, Stage
+from tests.flows.token_stage import OTHER, Asked
 
 
 @pytest.fixture
@@ -16,3 +17,10 @@ def stage(config: Config) -> Iterator[Stage]:
     built = Stage(config)
     yield built
     built.close()
+
+
+@pytest.fixture
+def asked(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Asked:
+    """What the token endpoint is asked, with a second shop that has the app."""
+    stage.sandbox.shopify.open_shop(OTHER, SCOPES)
+    return Asked(stage, monkeypatch)

@@ -4,84 +4,15 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
-from sqlalchemy import select, update
 
 from core.db import db_now
 from core.errors import AccessRefused, NeedsSettings, Transient
 from core.flows import installations
-from core.flows.tenants import find_shop
-from core.models import Finding, Shop
-from shopify_app import queries
-from shopify_app.client import AdminClient
 from tests.flows.stage import SCOPES, Stage
-from tests.flows.watch_stage import kinds, on_sqlite, run_duty
-
-OTHER = "second-shop.myshopify.com"
-
-
-class Asked:
-    """Counts what the token endpoint is asked, by grant type."""
-
-    def __init__(self, stage: Stage, patch: pytest.MonkeyPatch):
-        self.grants: list[str] = []
-        answer = stage.sandbox.shopify.oauth.answer
-
-        def count(domain: str, asked: dict[str, Any]) -> Any:
-            self.grants.append(asked["grant_type"].rpartition(":")[2])
-            return answer(domain, asked)
-
-        patch.setattr(stage.sandbox.shopify.oauth, "answer", count)
-
-
-@pytest.fixture
-def asked(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Asked:
-    stage.sandbox.shopify.open_shop(OTHER, SCOPES)
-    return Asked(stage, monkeypatch)
-
-
-def visit(stage: Stage, domain: str = OTHER, **claims: Any) -> int:
-    """Somebody opens the app."""
-    token = stage.sandbox.shopify.id_token(domain, **claims)
-    return stage.app.test_client().get("/", headers={"Authorization": f"Bearer {token}"}).status_code
-
-
-def load(stage: Stage, domain: str = OTHER) -> Shop:
-    with stage.runtime.database.read() as session:
-        shop = find_shop(session, domain)
-        assert shop is not None
-        return shop
-
-
-def change(stage: Stage, domain: str = OTHER, **values: Any) -> None:
-    with stage.runtime.database.write() as session:
-        session.execute(update(Shop).where(Shop.domain == domain).values(values))
-
-
-def call(stage: Stage, domain: str = OTHER) -> dict[str, Any]:
-    return AdminClient(stage.runtime).query(load(stage, domain).id, queries.READ_APP)
-
-
-def end_soon(stage: Stage, seconds: float = -1) -> None:
-    """The access token has this long to live, here and at Shopify."""
-    change(stage, access_expires_at=db_now(seconds))
-    if seconds <= 0:
-        stage.sandbox.shopify.expire_tokens(OTHER)
-
-
-def revoke(stage: Stage, domain: str = OTHER) -> None:
-    """Shopify forgets the access tokens of a shop, and nobody is told."""
-    tokens = stage.sandbox.shopify.tokens
-    for value in [one.value for one in tokens.values() if one.shop == domain]:
-        del tokens[value]
-
-
-def remove_silently(stage: Stage, domain: str = OTHER) -> None:
-    """The app is removed, and the webhook is lost."""
-    stage.sandbox.shopify.delivery.lose_next(1, "app/uninstalled")
-    stage.sandbox.shopify.uninstall(domain)
+from tests.flows.token_stage import OTHER, Asked, call, change, end_soon, load, remove_silently, revoke, visit
+from tests.flows.watch_stage import kinds, on_sqlite
 
 
 def test_the_first_visit_brings_a_pair_that_ends(stage: Stage, asked: Asked) -> None:
@@ -291,39 +222,3 @@ def test_with_shopify_away_the_page_is_shown(stage: Stage, asked: Asked) -> None
     assert load(stage).renewing_until is None
     assert visit(stage) == 200
     assert call(stage)
-
-
-@on_sqlite
-def test_scopes_that_are_missing_are_named_until_they_are_granted(stage: Stage, asked: Asked) -> None:
-    stage.sandbox.shopify.change_scopes(OTHER, ["write_orders", "read_locations"])
-    visit(stage)
-    with stage.runtime.database.read() as session:
-        (found,) = session.scalars(select(Finding).where(Finding.kind == "scopes_missing"))
-    assert "write_merchant_managed_fulfillment_orders, write_order_edits, write_returns" in found.detail
-    stage.sandbox.shopify.change_scopes(OTHER, SCOPES)
-    stage.shop_id = load(stage).id
-    run_duty(stage, "connection")
-    assert kinds(stage) == []
-
-
-@on_sqlite
-def test_a_version_that_ran_out_is_found_and_cleared(
-    stage: Stage, asked: Asked, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    visit(stage)
-    stage.shop_id = load(stage).id
-    with monkeypatch.context() as fallen:
-        fallen.setattr("simulators.shopify.server.API_VERSION", "2027-10")
-        run_duty(stage, "connection")
-        assert kinds(stage) == ["api_version"]
-    run_duty(stage, "connection")
-    assert kinds(stage) == []
-
-
-@on_sqlite
-def test_the_daily_look_renews_what_nobody_used(stage: Stage, asked: Asked) -> None:
-    visit(stage)
-    end_soon(stage)
-    stage.shop_id = load(stage).id
-    run_duty(stage, "connection")
-    assert asked.grants == ["token-exchange", "refresh_token"]

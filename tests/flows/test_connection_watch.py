@@ -1,0 +1,47 @@
+"""The daily look at a shop's connection: scopes, version, and tokens that nobody used."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import select
+
+from core.models import Finding
+from tests.flows.stage import SCOPES, Stage
+from tests.flows.token_stage import OTHER, Asked, end_soon, load, visit
+from tests.flows.watch_stage import kinds, on_sqlite, run_duty
+
+
+@on_sqlite
+def test_scopes_that_are_missing_are_named_until_they_are_granted(stage: Stage, asked: Asked) -> None:
+    stage.sandbox.shopify.change_scopes(OTHER, ["write_orders", "read_locations"])
+    visit(stage)
+    with stage.runtime.database.read() as session:
+        (found,) = session.scalars(select(Finding).where(Finding.kind == "scopes_missing"))
+    assert "write_merchant_managed_fulfillment_orders, write_order_edits, write_returns" in found.detail
+    stage.sandbox.shopify.change_scopes(OTHER, SCOPES)
+    stage.shop_id = load(stage).id
+    run_duty(stage, "connection")
+    assert kinds(stage) == []
+
+
+@on_sqlite
+def test_a_version_that_ran_out_is_found_and_cleared(
+    stage: Stage, asked: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visit(stage)
+    stage.shop_id = load(stage).id
+    with monkeypatch.context() as fallen:
+        fallen.setattr("simulators.shopify.server.API_VERSION", "2027-10")
+        run_duty(stage, "connection")
+        assert kinds(stage) == ["api_version"]
+    run_duty(stage, "connection")
+    assert kinds(stage) == []
+
+
+@on_sqlite
+def test_the_daily_look_renews_what_nobody_used(stage: Stage, asked: Asked) -> None:
+    visit(stage)
+    end_soon(stage)
+    stage.shop_id = load(stage).id
+    run_duty(stage, "connection")
+    assert asked.grants == ["token-exchange", "refresh_token"]
