@@ -42,6 +42,7 @@ from core.health import find_troubles, find_warnings
 from core.http import HttpDoor
 from core.logs import configure_logs, log_incident
 from core.runtime import Doorbell, Runtime, set_current
+from core.security_headers import complete_headers
 from core.watch import register_duties
 from oms_bridge.parse import SellerCancellation
 
@@ -87,6 +88,7 @@ def create_app(settings: Config | None = None) -> Flask:
     app.register_blueprint(rms_bridge.openapi.make_blueprint(runtime, bodies))
     _register_health(app, runtime)
     _register_errors(app)
+    _register_headers(app, settings)
     walk = shopify_app.reconcile.make_reconciler(runtime).walk
     commands = (data.make_commands(runtime), shops.make_commands(runtime), watch.make_commands(runtime, walk))
     for command in (*chain(*commands), *processes.make_commands(runtime, "app:create_asgi_app")):
@@ -154,6 +156,13 @@ def _register_health(app: Flask, runtime: Runtime) -> None:
             "warnings": find_warnings(runtime),
         }
         return jsonify(state), 503 if troubles else 200
+
+
+def _register_headers(app: Flask, settings: Config) -> None:
+    @app.after_request
+    def complete(response: Response) -> Response:
+        complete_headers(settings, response.headers, response.mimetype)
+        return response
 
 
 def _answer_error(status: int, code: str, message: str, description: str = "") -> tuple[Response, int]:

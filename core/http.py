@@ -48,14 +48,18 @@ class Answer:
     def read_json(self) -> Any:
         """The body as JSON, or None when it is none."""
         try:
-            return json.loads(self.body)
-        except ValueError:
+            return json.loads(self.body, parse_constant=_refuse_constant)
+        except (ValueError, RecursionError):
             return None
 
     def excerpt(self) -> str:
         """The first characters of the body, printable, for a person to read."""
         text = self.body[: _EXCERPT_CHARACTERS * 4].decode("utf-8", "replace")
         return "".join(one if one.isprintable() else " " for one in text)[:_EXCERPT_CHARACTERS].strip()
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
 
 
 def _guarded_pools(guard: AddressGuard) -> dict[str, type[HTTPConnectionPool]]:

@@ -18,11 +18,15 @@ _TOO_DEEP = f"body: nested deeper than {MAX_DEPTH}"
 
 
 def read_object(body: bytes) -> dict[str, Any]:
-    """Parse a JSON object. Raises BadInput for not JSON, not an object, NaN, NUL in text or nesting beyond 64."""
+    """Parse a JSON object.
+
+    Raises BadInput for not JSON, not an object, NaN, NUL in text, nesting beyond 64, or a key that stands twice with
+    two values: another reader would take the other one.
+    """
     if not body.strip():
         raise BadInput(["body: empty"])
     try:
-        value = json.loads(body, parse_constant=_refuse_constant)
+        value = json.loads(body, parse_constant=_refuse_constant, object_pairs_hook=_read_pairs)
     except BadInput:
         raise
     except RecursionError:
@@ -35,6 +39,16 @@ def read_object(body: bytes) -> dict[str, Any]:
     if faults:
         raise BadInput(faults)
     return value
+
+
+def _read_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    read = dict(pairs)
+    if len(read) < len(pairs):
+        torn = [key for key, one in pairs if repr(one) != repr(read[key])]  # repr: 1 and true are two values
+        faults = [f"{render_path([key])}: stands twice, with two values" for key in dict.fromkeys(torn)]
+        if faults:
+            raise BadInput(faults[:MAX_FAULTS])
+    return read
 
 
 def _refuse_constant(name: str) -> None:

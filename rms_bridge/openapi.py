@@ -105,12 +105,7 @@ def make_blueprint(runtime: Runtime, bodies: Mapping[str, type[BaseModel]]) -> B
 
 def _make_page_headers(nonce: str) -> dict[str, str]:
     policy = f"default-src 'none'; style-src 'nonce-{nonce}'; base-uri 'none'; form-action 'none'"
-    return {
-        "Content-Type": "text/html; charset=utf-8",
-        "Content-Security-Policy": f"{policy}; frame-ancestors 'none'",
-        "X-Content-Type-Options": "nosniff",
-        "Referrer-Policy": "no-referrer",
-    }
+    return {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": policy}
 
 
 def build_document(app: Flask, base_url: str, bodies: Mapping[str, type[BaseModel]]) -> Json:
