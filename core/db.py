@@ -12,7 +12,19 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Engine, Integer, MetaData, create_engine, event, literal, select
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Engine,
+    Index,
+    Integer,
+    MetaData,
+    create_engine,
+    event,
+    literal,
+    select,
+    text,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Dialect, make_url
@@ -85,6 +97,11 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
+
+
+def index_where(name: str, where: str, *columns: str) -> Index:
+    """An index of only those rows that anybody looks for: where most of a table is over and done with."""
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
 
 
 def insert_once(session: Session, model: type[Base], **values: Any) -> bool:

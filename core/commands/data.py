@@ -17,7 +17,7 @@ from core.flows.decisions import DECISIONS, decide_exchange, link_exchange
 from core.flows.scene import Scene
 from core.flows.tenants import load_settings
 from core.models import Attempt, Effect, Event, Exchange, ExchangeHistory, ExchangeLink, Order, Shop
-from core.relay.inbox import rehearse, replay_event
+from core.relay.thinking import rehearse, replay_event
 from core.runtime import Runtime
 
 Row = TypeVarTuple("Row")

@@ -3,7 +3,7 @@
 from core.models.exchange import Exchange, ExchangeHistory, ExchangeLink
 from core.models.inbound import Event
 from core.models.order import OmsOrder, Order
-from core.models.outbox import Attempt, Effect
+from core.models.outbox import Attempt, CallSlot, Effect, Endpoint
 from core.models.returns import ReturnOrder, ReturnUnitRow, VerdictRow
 from core.models.tenant import BridgeCredential, SettingsVersion, Shop
 from core.models.watch import DutyTurn, Finding, WatchPlace
@@ -11,8 +11,10 @@ from core.models.watch import DutyTurn, Finding, WatchPlace
 __all__ = [
     "Attempt",
     "BridgeCredential",
+    "CallSlot",
     "DutyTurn",
     "Effect",
+    "Endpoint",
     "Event",
     "Exchange",
     "ExchangeHistory",

@@ -20,8 +20,9 @@ from core.logs import log_incident
 from core.models import Attempt, Effect, Shop
 from core.registry import Absent, Done, Job, NotNeeded, Waiting
 from core.relay.backoff import SETTINGS_SECONDS, THROTTLE_SECONDS, add_jitter, next_wait
+from core.relay.claiming import claim_effects
 from core.relay.inbox import LEASE_SECONDS, Claim, LeaseLost
-from core.relay.outbox import claim_effects, is_still_wanted, kind_of, open_request, seal_request
+from core.relay.outbox import is_still_wanted, kind_of, open_request, seal_request
 from core.runtime import Runtime
 
 SEND_SHARE = 0.4  # of the lease: past it a send may not start, for it might not end before another worker looks

@@ -1,4 +1,4 @@
-"""The inbox: record what came, then think about it, each event in one transaction with all that it causes.
+"""The inbox: record what came, and claim what waits to be thought about.
 
 Claims are leases with a fence. A worker that dies leaves a lease that runs out; one that was frozen past its lease
 finds the fence moved on and its transaction rolled back, so no event's consequences are written twice.
@@ -7,25 +7,23 @@ finds the fence moved on and its transaction rolled back, so no event's conseque
 from __future__ import annotations
 
 import logging
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import case, or_, select, update
+from sqlalchemy import case, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from core.crypto import Keyring
-from core.db import db_now, insert_all_once, insert_once, lock_row
-from core.errors import BadInput, Fault, NeedsSettings, Permanent, Throttled, Transient
-from core.failpoints import hit
-from core.logs import log_incident
+from core.db import db_now, insert_all_once, insert_once
+from core.errors import Permanent
 from core.models import Event, Shop
-from core.registry import Delivery, Outcome, parked, unknown
-from core.relay.backoff import SETTINGS_SECONDS, THROTTLE_SECONDS, add_jitter, next_wait
-from core.runtime import Runtime
 
 LEASE_SECONDS = 30.0
-FIRST, NORMAL = 10, 20  # verdicts, and everything else
+FIRST, KNOWN, NORMAL = 10, 15, 20  # verdicts, news of known exchanges, and everything else
+PRIORITIES = (FIRST, KNOWN, NORMAL)
+IN_FLIGHT = 4  # events of one shop that are thought about at a time, give or take a race between workers
 
 logger = logging.getLogger(__name__)
 
@@ -36,10 +34,11 @@ class LeaseLost(Exception):
 
 @dataclass(frozen=True)
 class Claim:
-    """A leased row and the fence it was leased under."""
+    """A leased row and the fence it was leased under. `probe`: it goes to a far side that was not working."""
 
     id: int
     fence: int
+    probe: bool = False
 
 
 def seal_place(source: str, shop_id: int, delivery_id: str) -> tuple[str, ...]:
@@ -99,145 +98,72 @@ def read_body(session: Session, keyring: Keyring, shop_id: int, event_id: int) -
 
 def waiting_events() -> Any:
     """The condition of an event that somebody may think about now."""
-    return (
-        Event.outcome.is_(None)
-        & (Event.due_at <= db_now())
-        & or_(Event.lease_until.is_(None), Event.lease_until < db_now())
-        & Event.shop_id.in_(select(Shop.id).where(Shop.mode != "paused", Shop.removed_at.is_(None)))
-    )
+    return _is_waiting() & Event.shop_id.in_(_thinking_shops())
+
+
+def _is_waiting() -> Any:
+    now = select(
+        db_now()
+    ).scalar_subquery()  # read once for a statement: a plain function would be no bound for an index
+    is_free = or_(Event.lease_until.is_(None), Event.lease_until < now)
+    return Event.outcome.is_(None) & (Event.due_at <= now) & is_free
+
+
+def _thinking_shops() -> Any:
+    return select(Shop.id).where(Shop.mode != "paused", Shop.removed_at.is_(None))
 
 
 def claim_events(session: Session, limit: int) -> list[Claim]:
-    """Lease up to `limit` waiting events, verdicts first."""
-    chosen = (
-        select(Event.id)
-        .where(waiting_events())
-        .order_by(Event.priority, Event.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-        .cte("chosen")  # a plain subquery may be run more than once, and lock more than the limit
+    """Lease up to `limit` waiting events. Shops take turns, those with the least under way first; a shop's verdicts and
+    known exchanges come before its other events."""
+    claims: list[Claim] = []
+    turns = _find_turns(session)
+    for place, (shop_id, under_way) in enumerate(turns):
+        share = -(-(limit - len(claims)) // (len(turns) - place))  # rounded up: what is left, divided by who is left
+        ids = _choose(session, shop_id, min(share, IN_FLIGHT - under_way))
+        claims += _lease(session, ids)
+    return claims
+
+
+def find_waiting(session: Session) -> bool:
+    """True when an event could be claimed now."""
+    return bool(_find_turns(session))
+
+
+def _find_turns(session: Session) -> list[tuple[int, int]]:
+    """Shops that have an event waiting, and how many of theirs are under way, in the order of their turns."""
+    waiting = select(Event.id).where(Event.shop_id == Shop.id, Event.priority.in_(PRIORITIES), _is_waiting()).limit(1)
+    leased = select(func.count()).select_from(Event).where(Event.shop_id == Shop.id, _is_leased())
+    query = select(Shop.id, leased.correlate(Shop).scalar_subquery()).where(
+        Shop.id.in_(_thinking_shops()), waiting.correlate(Shop).scalar_subquery().isnot(None)
     )
-    rows = session.execute(
-        update(Event)
-        .where(Event.id.in_(select(chosen.c.id)))
-        .values(
-            lease_until=db_now(LEASE_SECONDS),
-            fence=Event.fence + 1,
-            # a lease that ran out is an attempt: an event that kills its worker must not come back for ever
-            attempts=Event.attempts + case((Event.lease_until.isnot(None), 1), else_=0),
-        )
-        .returning(Event.id, Event.fence, Event.priority)
-        .execution_options(synchronize_session=False)
-    )
-    return [Claim(row.id, row.fence) for row in sorted(rows, key=lambda row: (row.priority, row.id))]
+    free = [(shop_id, under_way) for shop_id, under_way in session.execute(query) if under_way < IN_FLIGHT]
+    return sorted(free, key=lambda turn: (turn[1], random.random()))  # noqa: S311 - a lot, no secret
 
 
-def think(runtime: Runtime, limit: int = 20) -> int:
-    """Claim and think about what waits. Returns how many events were claimed."""
-    with runtime.database.write("think.claim") as session:
-        claims = claim_events(session, limit)
-    for claim in claims:
-        try:
-            think_about(runtime, claim)
-        except LeaseLost:
-            logger.warning("event %s: the lease ran out while thinking; another worker has it", claim.id)
-        except Fault as error:  # its body does not open: a key is missing, or the row was altered
-            _end(runtime, claim, parked(str(error)))
-    return len(claims)
+def _is_leased() -> Any:
+    live = Event.lease_until >= select(db_now()).scalar_subquery()
+    return Event.outcome.is_(None) & Event.lease_until.isnot(None) & live
 
 
-def think_about(runtime: Runtime, claim: Claim) -> None:
-    """Bring one event to its outcome, or put it off."""
-    delivery, attempts = _load(runtime, claim)
-    if attempts > 0 and next_wait("event", attempts) is None:
-        _end(runtime, claim, parked(f"given up after {attempts} attempts, the last of them interrupted"))
-        return
-    handler = runtime.registry.find_handler(delivery.source, delivery.topic)
-    if handler is None:
-        _end(runtime, claim, unknown(f"no rule for {delivery.source} {delivery.topic}"))
-        return
-    try:
-        hit("think.before_read")
-        facts = handler.read(delivery)
-        hit("think.after_read")
-        with runtime.database.write("think") as session:
-            lock_row(session, Shop.id, delivery.shop_id)
-            outcome = handler.apply(session, delivery, facts)
-            _write_end(session, claim, outcome)
-    except LeaseLost:
-        raise
-    except BadInput as error:
-        _end(runtime, claim, unknown(f"cannot be read: {error}"))
-    except Fault as error:
-        _put_off(runtime, claim, error)
-    except Exception as error:  # noqa: BLE001 - a fault of ours must not lose the event nor stop the others
-        incident = log_incident(logger, f"event {claim.id} {delivery.source} {delivery.topic}")
-        _put_off(runtime, claim, Transient(f"fault of ours, incident {incident} ({type(error).__name__})"))
+def _choose(session: Session, shop_id: int, room: int) -> list[int]:
+    ids: list[int] = []
+    for priority in PRIORITIES:
+        if room - len(ids) <= 0:
+            break
+        query = select(Event.id).where(Event.shop_id == shop_id, Event.priority == priority, _is_waiting())
+        query = query.order_by(Event.due_at, Event.id).limit(room - len(ids))
+        ids += session.scalars(query.with_for_update(skip_locked=True, of=Event))
+    return ids
 
 
-def rehearse(runtime: Runtime, event_id: int) -> Outcome:
-    """Think about an event and throw the consequences away: how it would end now. Raises Fault."""
-    delivery, _ = _load(runtime, Claim(event_id, 0))
-    handler = runtime.registry.find_handler(delivery.source, delivery.topic)
-    if handler is None:
-        return unknown(f"no rule for {delivery.source} {delivery.topic}")
-    facts = handler.read(delivery)
-    with runtime.database.rehearse() as session:
-        return handler.apply(session, delivery, facts)
-
-
-def replay_event(session: Session, event: Event) -> None:
-    """Think about an ended event once more. What it caused stands; what it wants again is wanted once."""
-    event.outcome = event.ended_at = event.reason = None
-    event.attempts, event.due_at = 0, db_now()
-    session.flush()
-
-
-def _load(runtime: Runtime, claim: Claim) -> tuple[Delivery, int]:
-    with runtime.database.read() as session:
-        event = session.get_one(Event, claim.id)
-        body = read_body(session, runtime.keyring, event.shop_id, event.id)
-        delivery = Delivery(event.id, event.shop_id, event.source, event.topic, event.received_at, body)
-        return delivery, event.attempts
-
-
-def _end(runtime: Runtime, claim: Claim, outcome: Outcome) -> None:
-    with runtime.database.write("think.end") as session:
-        _write_end(session, claim, outcome)
-
-
-def _write_end(session: Session, claim: Claim, outcome: Outcome) -> None:
-    ended = {"outcome": outcome.kind, "reason": outcome.reason, "ended_at": db_now(), "lease_until": None}
-    _write(session, claim, ended)
-    logger.info("event %s: %s (%s)", claim.id, outcome.kind, outcome.reason)
-
-
-def _write(session: Session, claim: Claim, values: dict[str, Any]) -> None:
-    fenced = (Event.id == claim.id, Event.fence == claim.fence, Event.outcome.is_(None))
-    written = session.execute(update(Event).where(*fenced).values(values).returning(Event.id))
-    if written.first() is None:
-        raise LeaseLost
-
-
-def _put_off(runtime: Runtime, claim: Claim, error: Fault) -> None:
-    """Think again later, or park: by the fault's fate."""
-    with runtime.database.write("think.put_off") as session:
-        attempts = session.get_one(Event, claim.id).attempts + (0 if isinstance(error, Throttled) else 1)
-        wait = _choose_wait(error, attempts)
-        if wait is None:
-            _write_end(session, claim, parked(str(error)))
-        else:
-            again = {"due_at": db_now(wait), "reason": str(error), "attempts": attempts, "lease_until": None}
-            _write(session, claim, again)
-
-
-def _choose_wait(error: Fault, attempts: int) -> float | None:
-    if isinstance(error, Permanent):
-        return None
-    if isinstance(error, NeedsSettings):
-        return SETTINGS_SECONDS
-    if isinstance(error, Throttled):
-        return add_jitter(error.retry_after or THROTTLE_SECONDS)
-    wait = next_wait("event", attempts)
-    asked = getattr(error, "retry_after", None)
-    return max(wait, asked) if wait is not None and asked else wait
+def _lease(session: Session, ids: list[int]) -> list[Claim]:
+    if not ids:
+        return []
+    # a lease that ran out is an attempt: an event that kills its worker must not come back for ever
+    attempts = Event.attempts + case((Event.lease_until.isnot(None), 1), else_=0)
+    leased = update(Event).where(Event.id.in_(ids))
+    leased = leased.values(lease_until=db_now(LEASE_SECONDS), fence=Event.fence + 1, attempts=attempts)
+    rows = session.execute(leased.returning(Event.id, Event.fence).execution_options(synchronize_session=False))
+    fences = {row.id: row.fence for row in rows}
+    return [Claim(one, fences[one]) for one in ids]

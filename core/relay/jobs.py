@@ -10,10 +10,11 @@ from core.clock import monotonic
 from core.db import db_now
 from core.failpoints import hit
 from core.models import Effect, Event, ReturnOrder
+from core.relay.claiming import find_due
 from core.relay.delivery import deliver
 from core.relay.duties import start_duties
-from core.relay.inbox import think, waiting_events
-from core.relay.outbox import due_effects
+from core.relay.inbox import find_waiting
+from core.relay.thinking import think
 from core.runtime import Runtime, get_current
 
 _DRAIN_SECONDS = 20.0
@@ -43,8 +44,7 @@ def work(runtime: Runtime, seconds: float) -> bool:
 def something_due(runtime: Runtime) -> bool:
     """True when an event or an effect could be claimed now, one whose lease ran out included."""
     with runtime.database.read() as session:
-        event = session.scalars(select(Event.id).where(waiting_events()).limit(1)).first()
-        return event is not None or session.scalars(select(Effect.id).where(due_effects()).limit(1)).first() is not None
+        return find_waiting(session) or find_due(session)
 
 
 def sweep(runtime: Runtime) -> None:

@@ -1,4 +1,4 @@
-"""The outbox: want an effect, claim what is due, carry it out, write down how it went.
+"""The outbox: what is wanted in other systems, each with its identity.
 
 A claim's life: lease it (one transaction), prepare what to send and write that the attempt begins (a second), speak to
 the far side (no transaction), conclude (a third, fenced). An attempt that began and has no end was interrupted: its
@@ -13,15 +13,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import and_, or_, select, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 
 from core.crypto import Keyring
 from core.db import db_now, lock_row
 from core.domain.effects import KINDS, EffectKind
 from core.failpoints import hit
 from core.models import Effect, Shop
-from core.relay.inbox import LEASE_SECONDS, Claim
+from core.relay.endpoints import ensure_endpoint, name_endpoint
+from core.relay.inbox import Claim
 
 Rethink = Callable[[Session, int, str], None]
 SENDABLE = ("pending", "sending")
@@ -65,6 +66,7 @@ def want(session: Session, shop_id: int, wanted: Wanted, event_id: int | None = 
         number=number,
         about=wanted.about,
         lane=wanted.lane,
+        endpoint=name_endpoint(wanted.kind, wanted.params),
         key=make_key(shop_id, wanted.aspect, number),
         priority=wanted.kind.priority,
         passes_parked=wanted.kind.passes_parked,
@@ -77,6 +79,7 @@ def want(session: Session, shop_id: int, wanted: Wanted, event_id: int | None = 
         created_at=db_now(),
         due_at=db_now(wanted.delay_seconds),
     )
+    ensure_endpoint(session, shop_id, effect.endpoint)
     hit("want.before_insert")
     session.add(effect)
     session.flush()
@@ -121,49 +124,6 @@ def withdraw(session: Session, shop_id: int, aspect: str, reason: str) -> None:
         )
         .values(state="superseded", reason=reason, ended_at=db_now(), fence=Effect.fence + 1)
     )
-
-
-def due_effects() -> Any:
-    """The condition of an effect that may be claimed now: due, of a live shop, and first in its lane."""
-    earlier = aliased(Effect)
-    blocked = (
-        select(earlier.id)
-        .where(
-            earlier.shop_id == Effect.shop_id,
-            earlier.lane == Effect.lane,
-            earlier.id < Effect.id,
-            or_(earlier.state.in_(SENDABLE), and_(earlier.state == "parked", ~Effect.passes_parked)),
-        )
-        .exists()
-    )
-    return (
-        or_(
-            and_(Effect.state == "pending", Effect.due_at <= db_now()),
-            and_(Effect.state == "sending", Effect.lease_until < db_now()),
-        )
-        & Effect.shop_id.in_(select(Shop.id).where(Shop.mode == "live", Shop.removed_at.is_(None)))
-        & ~blocked
-    )
-
-
-def claim_effects(session: Session, limit: int) -> list[Claim]:
-    """Lease up to `limit` due effects, most urgent first."""
-    chosen = (
-        select(Effect.id)
-        .where(due_effects())
-        .order_by(Effect.priority, Effect.due_at, Effect.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True, of=Effect)
-        .cte("chosen")  # a plain subquery may be run more than once, and lock more than the limit
-    )
-    rows = session.execute(
-        update(Effect)
-        .where(Effect.id.in_(select(chosen.c.id)))
-        .values(state="sending", lease_until=db_now(LEASE_SECONDS), fence=Effect.fence + 1)
-        .returning(Effect.id, Effect.fence, Effect.priority)
-        .execution_options(synchronize_session=False)
-    )
-    return [Claim(row.id, row.fence) for row in sorted(rows, key=lambda row: (row.priority, row.id))]
 
 
 def is_still_wanted(session: Session, rethinkers: Mapping[str, Rethink], claim: Claim) -> bool:

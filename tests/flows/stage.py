@@ -14,9 +14,9 @@ from core.flows import credentials, tenants
 from core.flows.decisions import decide_exchange, link_exchange
 from core.flows.scene import Scene
 from core.models import Effect, Event, Exchange
+from core.relay.claiming import due_effects
 from core.relay.inbox import waiting_events
 from core.relay.jobs import work
-from core.relay.outbox import due_effects
 from core.runtime import Runtime
 from shopify_app.topics import ORDER_TOPICS
 from simulators.sandbox import OMS_PASSWORD, OMS_USERNAME, Sandbox

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.relay.inbox import rehearse, replay_event
+from core.relay.thinking import rehearse, replay_event
 from tests.flows.stage import Stage
 
 

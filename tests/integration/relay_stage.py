@@ -89,9 +89,14 @@ class RelayStage:
         self.handler = FakeHandler()
         self.runtime.registry.deliverers.update(dict.fromkeys(KINDS, self.far))
         self.runtime.registry.handlers["rms", "fake"] = self.handler
+        self.shop_id = self.add_shop(SHOP)
+
+    def add_shop(self, domain: str) -> int:
+        """A live shop's id."""
         with self.runtime.database.write() as session:
-            self.shop_id = tenants.add_shop(session, self.runtime.keyring, SHOP, None).id
-        self.set_mode("live")
+            shop = tenants.add_shop(session, self.runtime.keyring, domain, None)
+            shop.mode = "live"
+            return shop.id
 
     def close(self) -> None:
         self.runtime.database.dispose()
@@ -106,16 +111,16 @@ class RelayStage:
 
     def want(self, aspect: str = "a", *, kind: EffectKind = OMS_UNHOLD_ORDER, **given: Any) -> int | None:
         """Want an effect; its lane and what it is about are the aspect's unless given."""
-        event_id = given.pop("event_id", None)
+        event_id, shop_id = given.pop("event_id", None), given.pop("shop_id", self.shop_id)
         values = {"about": aspect, "lane": aspect, "end": {"on": True}, **given}
         with self.runtime.database.write() as session:
-            return want(session, self.shop_id, Wanted(kind, aspect, **values), event_id)
+            return want(session, shop_id, Wanted(kind, aspect, **values), event_id)
 
-    def record(self, delivery_id: str, *, topic: str = "fake", body: bytes = b"{}") -> int:
+    def record(self, delivery_id: str, *, topic: str = "fake", body: bytes = b"{}", **given: Any) -> int:
         """Store an event and return its id."""
         with self.runtime.database.write() as session:
-            known = {"shop_id": self.shop_id, "source": "rms", "topic": topic, "delivery_id": delivery_id}
-            record_event(session, self.runtime.keyring, **known, body=body)  # type: ignore[arg-type]
+            known = {"shop_id": self.shop_id, "source": "rms", "topic": topic, "delivery_id": delivery_id, **given}
+            record_event(session, self.runtime.keyring, **known, body=body)
             return session.scalars(select(Event.id).where(Event.delivery_id == delivery_id)).one()
 
     def effect(self, effect_id: int | None) -> Effect:

@@ -15,10 +15,10 @@ from core.flows import tenants
 from core.models import Attempt, Effect
 from core.registry import Absent, Done, NotNeeded, Waiting
 from core.relay.backoff import SCHEDULES
+from core.relay.claiming import claim_effects
 from core.relay.delivery import deliver, deliver_one
 from core.relay.inbox import Claim
 from core.relay.jobs import work
-from core.relay.outbox import claim_effects
 from tests.integration.relay_stage import RelayStage
 
 
@@ -113,9 +113,9 @@ def test_an_interrupted_send_is_looked_up_before_it_is_sent_again(relay: RelaySt
     sent = len(relay.far.sent)
     relay.far.on_send = answer(Done())
     relay.far.on_look = answer(Done() if there else Absent())
-    deliver(relay.runtime)
-    relay.make_due(effect)
-    deliver(relay.runtime)
+    while not relay.far.looked:
+        deliver(relay.runtime)  # until it has settled
+        relay.make_due(effect)
     assert len(relay.far.looked) == 1
     assert len(relay.far.sent) == sent
     relay.make_due(effect)

@@ -15,9 +15,10 @@ from core.errors import BadInput, NeedsSettings, Permanent, Throttled, Transient
 from core.flows import tenants
 from core.models import Effect, Event, ReturnOrder
 from core.registry import handled
-from core.relay.inbox import Claim, LeaseLost, claim_events, think, think_about
+from core.relay.inbox import Claim, LeaseLost, claim_events
 from core.relay.jobs import purge_bodies, something_due, work
 from core.relay.outbox import Wanted, want
+from core.relay.thinking import think, think_about
 from tests.integration.relay_stage import RelayStage
 
 

@@ -18,9 +18,11 @@ from core.domain.effects import OMS_UNHOLD_ORDER
 from core.embedded import EmbeddedServer, EmbeddedServerFault
 from core.models import Effect, Event
 from core.registry import Done, handled
+from core.relay import claiming, inbox
+from core.relay.claiming import claim_effects
 from core.relay.inbox import claim_events
 from core.relay.jobs import drain, sweep, work
-from core.relay.outbox import Wanted, claim_effects, want
+from core.relay.outbox import Wanted, want
 from core.runtime import QUEUE_NAME, Doorbell, set_current
 from tests.integration.relay_stage import RelayStage
 
@@ -39,7 +41,9 @@ def fill(relay: RelayStage, events: int = 60, lanes: int = 15, depth: int = 4) -
         relay.want(f"a{number}", lane=f"lane {number % lanes}")
 
 
-def test_two_claims_at_once_never_share_a_row(relay: RelayStage) -> None:
+def test_two_claims_at_once_never_share_a_row(relay: RelayStage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inbox, "IN_FLIGHT", 100)
+    monkeypatch.setattr(claiming, "IN_FLIGHT", 100)
     fill(relay)
 
     def claim() -> list[tuple[str, int]]:

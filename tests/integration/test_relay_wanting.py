@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import pytest
 
-from core.domain.effects import OMS_HOLD_ORDER, OMS_UNHOLD_ORDER, PARTNER_FORWARD_RETURN
+from core.domain.effects import (
+    OMS_CANCEL_LINES,
+    OMS_HOLD_ORDER,
+    OMS_UNHOLD_ORDER,
+    OMS_UPDATE_RETURN,
+    PARTNER_FORWARD_RETURN,
+    PARTNER_REPORT_QC,
+    SHOPIFY_CANCEL_LINES,
+    SHOPIFY_CANCEL_ORDER,
+    SHOPIFY_TAG_ORDER,
+    EffectKind,
+)
 from core.errors import Ambiguous, Permanent, Transient
 from core.models import Effect
 from core.registry import Done
+from core.relay.claiming import claim_effects
 from core.relay.delivery import deliver
 from core.relay.jobs import work
-from core.relay.outbox import claim_effects, withdraw
+from core.relay.outbox import withdraw
 from tests.integration.relay_stage import RelayStage
 
 
@@ -133,21 +145,44 @@ def test_a_waiting_head_holds_its_lane(relay: RelayStage) -> None:
 
 
 def test_a_parked_head_blocks_and_only_what_may_pass_passes(relay: RelayStage) -> None:
+    """Tracking overtakes a parked report, and what waits behind that; the report waits for a person."""
     relay.far.on_send = lambda job: raise_(Permanent("no"))
-    first = relay.want("a1", lane="lane")
+    first = relay.want("a1", lane="lane", kind=PARTNER_REPORT_QC)
     work(relay.runtime, 5)
     assert relay.effect(first).state == "parked"
-    relay.far.on_send = lambda job: Done()
-    blocked = relay.want("a2", lane="lane")
+    relay.want("a2", lane="lane", kind=PARTNER_REPORT_QC)
     assert claim(relay) == []
-    passing = relay.want("a3", lane="lane", kind=PARTNER_FORWARD_RETURN)
-    assert claim(relay) == []  # something unsent of its lane still comes before it
-    relay.change(Effect, blocked or 0, state="dropped")
-    assert claim(relay) == [passing]
+    passing = [relay.want(f"a{number}", lane="lane", kind=PARTNER_FORWARD_RETURN) for number in (3, 4)]
+    assert claim(relay) == passing[:1]  # in order among themselves
+    assert claim(relay) == []
+    relay.change(Effect, passing[0] or 0, state="done")
+    assert claim(relay) == passing[1:]
+
+
+def test_what_may_pass_the_parked_passes_nothing_else(relay: RelayStage) -> None:
+    first = relay.want("a1", lane="lane", kind=PARTNER_REPORT_QC, delay_seconds=600)
+    relay.want("a2", lane="lane", kind=PARTNER_FORWARD_RETURN)
+    assert claim(relay) == []
+    relay.make_due(first)
+    assert claim(relay) == [first]
+    assert claim(relay) == []
+
+
+@pytest.mark.parametrize("parked", [SHOPIFY_TAG_ORDER, SHOPIFY_CANCEL_ORDER, OMS_UNHOLD_ORDER, OMS_CANCEL_LINES])
+def test_release_and_cancel_never_overtake_each_other(relay: RelayStage, parked: EffectKind) -> None:
+    pairs = {
+        SHOPIFY_TAG_ORDER: SHOPIFY_CANCEL_LINES,
+        SHOPIFY_CANCEL_ORDER: SHOPIFY_TAG_ORDER,
+        OMS_UNHOLD_ORDER: OMS_CANCEL_LINES,
+        OMS_CANCEL_LINES: OMS_UNHOLD_ORDER,
+    }
+    relay.change(Effect, relay.want("a1", lane="order 1", kind=parked) or 0, state="parked")
+    relay.want("a2", lane="order 1", kind=pairs[parked])
+    assert claim(relay) == []
 
 
 def test_urgent_kinds_go_first(relay: RelayStage) -> None:
-    late = relay.want("a", kind=PARTNER_FORWARD_RETURN)
+    late = relay.want("a", kind=OMS_UPDATE_RETURN)
     urgent = relay.want("b", kind=OMS_UNHOLD_ORDER)
     assert claim(relay, 1) == [urgent]
     assert claim(relay, 1) == [late]

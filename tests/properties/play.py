@@ -19,6 +19,7 @@ from core.flows.scene import Scene
 from core.registry import Delivery, Outcome
 from core.relay import inbox
 from core.relay.delivery import deliver
+from core.relay.thinking import think
 from shopify_app.client import AdminClient
 from shopify_app.reads import read_current
 from simulators.rms_bodies import notification_body, return_order_body, verdict_body
@@ -184,7 +185,7 @@ class Play:
         """One event is thought about."""
         if not self._is_due("events WHERE outcome IS NULL"):
             return False
-        found = inbox.think(self.ground.runtime, 1)
+        found = think(self.ground.runtime, 1)
         self.laws.watch("event")
         return bool(found)
 

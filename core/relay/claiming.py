@@ -1,0 +1,187 @@
+"""Claiming what is due in the outbox: fair between shops and their far sides, and cheap however much waits.
+
+The far sides that have something due take turns, those with the least under way first, and each has at most a few
+effects under way, however many workers there are: what waits for one never stands in the way of another. One that rests
+is passed over without a look at what waits for it.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import and_, func, literal_column, or_, select, update
+from sqlalchemy.orm import Session, aliased
+
+from core.db import db_now
+from core.domain.effects import KINDS
+from core.models import Effect, Endpoint, Shop
+from core.relay.endpoints import ensure_endpoint, name_endpoint
+from core.relay.inbox import LEASE_SECONDS, Claim
+
+IN_FLIGHT = 4  # effects under way at one far side of one shop, over all workers
+PROBE_SECONDS = 30.0  # one that does not work is called at most this often
+PRIORITIES = sorted({kind.priority for kind in KINDS.values()})
+_MANY = 500
+# written into the statement: a bound parameter would keep both stores from using an index of only some rows
+_PENDING: Any = literal_column("'pending'")
+_SENDING: Any = literal_column("'sending'")
+_PARKED: Any = literal_column("'parked'")
+
+
+def _now() -> Any:
+    """The database's clock, read once for a statement: as a plain function it would be no bound for an index."""
+    return select(db_now()).scalar_subquery()
+
+
+def _goes_before(earlier: Any, effect: Any) -> Any:
+    """What comes before an effect in its lane, and has not ended."""
+    in_lane = (earlier.shop_id == effect.shop_id) & (earlier.lane == effect.lane) & (earlier.id < effect.id)
+    return in_lane & earlier.state.in_([_PENDING, _SENDING, _PARKED])
+
+
+def _is_blocked() -> Any:
+    """An effect goes out when all before it in its lane have ended.
+
+    One that may pass what is parked does not wait for what is parked, nor for what waits behind that.
+    """
+    earlier, parked = aliased(Effect), aliased(Effect)
+    behind_parked = select(parked.id).where(_goes_before(parked, earlier), parked.state == _PARKED).exists()
+    may_pass = Effect.passes_parked & or_(earlier.state == _PARKED, and_(~earlier.passes_parked, behind_parked))
+    return select(earlier.id).where(_goes_before(earlier, Effect), ~may_pass).exists()
+
+
+def _is_due() -> Any:
+    return (Effect.state == _PENDING) & (Effect.due_at <= _now()) & ~_is_blocked()
+
+
+def _is_live(shop_id: Any) -> Any:
+    return shop_id.in_(select(Shop.id).where(Shop.mode == "live", Shop.removed_at.is_(None)))
+
+
+def _is_awake() -> Any:
+    return or_(Endpoint.rests_until.is_(None), Endpoint.rests_until <= _now())
+
+
+def due_effects() -> Any:
+    """The condition of an effect that may be claimed now: due, live, first in its lane, the far side awake."""
+    awake = select(Endpoint.name).where(Endpoint.shop_id == Effect.shop_id, Endpoint.name == Effect.endpoint)
+    is_claimable = or_(_is_due(), and_(Effect.state == _SENDING, Effect.lease_until < _now()))
+    return is_claimable & _is_live(Effect.shop_id) & or_(Effect.endpoint == "", awake.where(_is_awake()).exists())
+
+
+@dataclass(frozen=True)
+class _Turn:
+    """A far side that has something due."""
+
+    shop_id: int
+    name: str
+    under_way: int
+    doubtful: bool  # its last call failed
+
+
+def claim_effects(session: Session, limit: int, most_doubtful: int | None = None) -> list[Claim]:
+    """Lease up to `limit` due effects, of each far side the most urgent first.
+
+    At most `most_doubtful` of them go to far sides whose last call failed, so that a caller with few hands does not
+    spend all of them on waiting for answers that do not come.
+    """
+    _take_back_expired(session)
+    _adopt_strays(session)
+    turns = _find_turns(session)
+    claims: list[Claim] = []
+    doubts = limit if most_doubtful is None else most_doubtful
+    for place, turn in enumerate(turns):
+        share = -(-(limit - len(claims)) // (len(turns) - place))  # rounded up: what is left, divided by who is left
+        share = min(share, doubts) if turn.doubtful else share
+        taken = _claim_at(session, turn, share) if share > 0 else []
+        doubts -= len(taken) if turn.doubtful else 0
+        claims += taken
+    return claims
+
+
+def find_due(session: Session) -> bool:
+    """True when an effect could be claimed now, one whose lease ran out included."""
+    expired = select(Effect.id).where(Effect.state == _SENDING, Effect.lease_until < _now()).limit(1)
+    stray = select(Effect.id).where(_is_stray()).limit(1)
+    return any(session.scalars(one).first() for one in (expired, stray)) or bool(_find_turns(session))
+
+
+def _take_back_expired(session: Session) -> None:
+    """What a dead or frozen worker had is due again; its fence moves on with the next claim."""
+    expired = select(Effect.id).where(Effect.state == _SENDING, Effect.lease_until < _now())
+    ids = list(session.scalars(expired.limit(_MANY).with_for_update(skip_locked=True)))
+    if ids:
+        session.execute(update(Effect).where(Effect.id.in_(ids)).values(state="pending", lease_until=None))
+
+
+def _is_stray() -> Any:
+    return (Effect.endpoint == literal_column("''")) & Effect.state.in_([_PENDING, _SENDING])
+
+
+def _adopt_strays(session: Session) -> None:
+    """The previous release, which may still run beside this one, wants effects without naming their endpoint."""
+    strays = select(Effect).where(_is_stray()).limit(_MANY).with_for_update(skip_locked=True)
+    for effect in session.scalars(strays):
+        effect.endpoint = name_endpoint(KINDS[effect.kind], effect.params)
+        ensure_endpoint(session, effect.shop_id, effect.endpoint)
+    session.flush()
+
+
+def _find_turns(session: Session) -> list[_Turn]:
+    """Far sides that may take something now, in the order of their turns; equals in any order."""
+    theirs = (Effect.shop_id == Endpoint.shop_id) & (Effect.endpoint == Endpoint.name)
+    due = select(Effect.id).where(theirs, Effect.priority.in_(PRIORITIES), _is_due()).limit(1)
+    query = select(Endpoint.shop_id, Endpoint.name, _count_under_way(theirs), _is_doubtful()).where(
+        _is_live(Endpoint.shop_id), _is_awake(), due.correlate(Endpoint).scalar_subquery().isnot(None)
+    )
+    turns = [_Turn(*row) for row in session.execute(query)]
+    free = [turn for turn in turns if turn.under_way < (1 if turn.doubtful else IN_FLIGHT)]
+    return sorted(free, key=lambda turn: (turn.under_way, random.random()))  # noqa: S311 - a lot, no secret
+
+
+def _count_under_way(theirs: Any) -> Any:
+    counted = select(func.count()).select_from(Effect).where(theirs, Effect.state == _SENDING)
+    return counted.correlate(Endpoint).scalar_subquery()
+
+
+def _is_doubtful() -> Any:
+    return or_(Endpoint.failures > 0, Endpoint.state != "working")
+
+
+def _claim_at(session: Session, turn: _Turn, share: int) -> list[Claim]:
+    """Claim at one far side, whose row is locked so that no two claims count what is under way at the same time."""
+    mine = (Endpoint.shop_id == turn.shop_id, Endpoint.name == turn.name)
+    endpoint = session.scalars(select(Endpoint).where(*mine, _is_awake()).with_for_update(skip_locked=True)).first()
+    if endpoint is None:  # another worker is claiming there, or it has just been left alone
+        return []
+    theirs = (Effect.shop_id == turn.shop_id) & (Effect.endpoint == turn.name)
+    under_way = session.scalars(select(func.count()).where(theirs, Effect.state == _SENDING)).one()
+    probe = endpoint.state != "working"
+    room = (1 if probe or endpoint.failures else IN_FLIGHT) - under_way
+    ids = _choose(session, theirs, min(share, room))
+    if probe and ids:
+        endpoint.rests_until = db_now(PROBE_SECONDS)
+    return _lease(session, ids, probe=probe)
+
+
+def _choose(session: Session, theirs: Any, room: int) -> list[int]:
+    ids: list[int] = []
+    for priority in PRIORITIES:
+        if room - len(ids) <= 0:
+            break
+        query = select(Effect.id).where(theirs, Effect.priority == priority, _is_due())
+        query = query.order_by(Effect.due_at, Effect.id).limit(room - len(ids))
+        ids += session.scalars(query.with_for_update(skip_locked=True, of=Effect))
+    return ids
+
+
+def _lease(session: Session, ids: list[int], *, probe: bool) -> list[Claim]:
+    if not ids:
+        return []
+    leased = update(Effect).where(Effect.id.in_(ids))
+    leased = leased.values(state="sending", lease_until=db_now(LEASE_SECONDS), fence=Effect.fence + 1)
+    rows = session.execute(leased.returning(Effect.id, Effect.fence).execution_options(synchronize_session=False))
+    fences = {row.id: row.fence for row in rows}
+    return [Claim(one, fences[one], probe) for one in ids]

@@ -1,0 +1,132 @@
+"""Thinking about events: each in one transaction with all that it causes, to a named outcome."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from core.db import db_now, lock_row
+from core.errors import BadInput, Fault, NeedsSettings, Permanent, Throttled, Transient
+from core.failpoints import hit
+from core.logs import log_incident
+from core.models import Event, Shop
+from core.registry import Delivery, Outcome, parked, unknown
+from core.relay.backoff import SETTINGS_SECONDS, THROTTLE_SECONDS, add_jitter, next_wait
+from core.relay.inbox import Claim, LeaseLost, claim_events, read_body
+from core.runtime import Runtime
+
+logger = logging.getLogger(__name__)
+
+
+def think(runtime: Runtime, limit: int = 20) -> int:
+    """Claim and think about what waits. Returns how many events were claimed."""
+    with runtime.database.write("think.claim") as session:
+        claims = claim_events(session, limit)
+    for claim in claims:
+        try:
+            think_about(runtime, claim)
+        except LeaseLost:
+            logger.warning("event %s: the lease ran out while thinking; another worker has it", claim.id)
+        except Fault as error:  # its body does not open: a key is missing, or the row was altered
+            _end(runtime, claim, parked(str(error)))
+    return len(claims)
+
+
+def think_about(runtime: Runtime, claim: Claim) -> None:
+    """Bring one event to its outcome, or put it off."""
+    delivery, attempts = _load(runtime, claim)
+    if attempts > 0 and next_wait("event", attempts) is None:
+        _end(runtime, claim, parked(f"given up after {attempts} attempts, the last of them interrupted"))
+        return
+    handler = runtime.registry.find_handler(delivery.source, delivery.topic)
+    if handler is None:
+        _end(runtime, claim, unknown(f"no rule for {delivery.source} {delivery.topic}"))
+        return
+    try:
+        hit("think.before_read")
+        facts = handler.read(delivery)
+        hit("think.after_read")
+        with runtime.database.write("think") as session:
+            lock_row(session, Shop.id, delivery.shop_id)
+            outcome = handler.apply(session, delivery, facts)
+            _write_end(session, claim, outcome)
+    except LeaseLost:
+        raise
+    except BadInput as error:
+        _end(runtime, claim, unknown(f"cannot be read: {error}"))
+    except Fault as error:
+        _put_off(runtime, claim, error)
+    except Exception as error:  # noqa: BLE001 - a fault of ours must not lose the event nor stop the others
+        incident = log_incident(logger, f"event {claim.id} {delivery.source} {delivery.topic}")
+        _put_off(runtime, claim, Transient(f"fault of ours, incident {incident} ({type(error).__name__})"))
+
+
+def rehearse(runtime: Runtime, event_id: int) -> Outcome:
+    """Think about an event and throw the consequences away: how it would end now. Raises Fault."""
+    delivery, _ = _load(runtime, Claim(event_id, 0))
+    handler = runtime.registry.find_handler(delivery.source, delivery.topic)
+    if handler is None:
+        return unknown(f"no rule for {delivery.source} {delivery.topic}")
+    facts = handler.read(delivery)
+    with runtime.database.rehearse() as session:
+        return handler.apply(session, delivery, facts)
+
+
+def replay_event(session: Session, event: Event) -> None:
+    """Think about an ended event once more. What it caused stands; what it wants again is wanted once."""
+    event.outcome = event.ended_at = event.reason = None
+    event.attempts, event.due_at = 0, db_now()
+    session.flush()
+
+
+def _load(runtime: Runtime, claim: Claim) -> tuple[Delivery, int]:
+    with runtime.database.read() as session:
+        event = session.get_one(Event, claim.id)
+        body = read_body(session, runtime.keyring, event.shop_id, event.id)
+        delivery = Delivery(event.id, event.shop_id, event.source, event.topic, event.received_at, body)
+        return delivery, event.attempts
+
+
+def _end(runtime: Runtime, claim: Claim, outcome: Outcome) -> None:
+    with runtime.database.write("think.end") as session:
+        _write_end(session, claim, outcome)
+
+
+def _write_end(session: Session, claim: Claim, outcome: Outcome) -> None:
+    ended = {"outcome": outcome.kind, "reason": outcome.reason, "ended_at": db_now(), "lease_until": None}
+    _write(session, claim, ended)
+    logger.info("event %s: %s (%s)", claim.id, outcome.kind, outcome.reason)
+
+
+def _write(session: Session, claim: Claim, values: dict[str, Any]) -> None:
+    fenced = (Event.id == claim.id, Event.fence == claim.fence, Event.outcome.is_(None))
+    written = session.execute(update(Event).where(*fenced).values(values).returning(Event.id))
+    if written.first() is None:
+        raise LeaseLost
+
+
+def _put_off(runtime: Runtime, claim: Claim, error: Fault) -> None:
+    """Think again later, or park: by the fault's fate."""
+    with runtime.database.write("think.put_off") as session:
+        attempts = session.get_one(Event, claim.id).attempts + (0 if isinstance(error, Throttled) else 1)
+        wait = _choose_wait(error, attempts)
+        if wait is None:
+            _write_end(session, claim, parked(str(error)))
+        else:
+            again = {"due_at": db_now(wait), "reason": str(error), "attempts": attempts, "lease_until": None}
+            _write(session, claim, again)
+
+
+def _choose_wait(error: Fault, attempts: int) -> float | None:
+    if isinstance(error, Permanent):
+        return None
+    if isinstance(error, NeedsSettings):
+        return SETTINGS_SECONDS
+    if isinstance(error, Throttled):
+        return add_jitter(error.retry_after or THROTTLE_SECONDS)
+    wait = next_wait("event", attempts)
+    asked = getattr(error, "retry_after", None)
+    return max(wait, asked) if wait is not None and asked else wait
