@@ -8,26 +8,25 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from core.clock import monotonic
 from core.db import db_now, lock_row, read_clock
-from core.domain.effects import EffectKind
-from core.errors import AccessRefused, Ambiguous, Fault, NeedsSettings, Permanent, Throttled, Transient
+from core.errors import Ambiguous, Fault, Throttled, Transient
 from core.logs import log_incident
 from core.models import Attempt, Effect, Shop
 from core.registry import Absent, Done, Job, NotNeeded, Waiting
-from core.relay.backoff import SETTINGS_SECONDS, THROTTLE_SECONDS, add_jitter, next_wait
+from core.relay.backoff import next_wait
 from core.relay.claiming import claim_effects
+from core.relay.fates import LOOK, SEND, end_effect, keep_waiting, rest_until, send_again, settle_seconds, write_failure
 from core.relay.inbox import LEASE_SECONDS, Claim, LeaseLost
 from core.relay.outbox import is_still_wanted, kind_of, open_request, seal_request
 from core.runtime import Runtime
 
 SEND_SHARE = 0.4  # of the lease: past it a send may not start, for it might not end before another worker looks
 _PARALLEL = 8
-_SEND, _LOOK = "send", "look"
 
 logger = logging.getLogger(__name__)
 Result = Done | Waiting | Absent | Fault
@@ -86,7 +85,7 @@ def _carry_out(runtime: Runtime, claim: Claim, prepared: Prepared, claimed_at: f
 def _give_back(runtime: Runtime, claim: Claim) -> None:
     """Too much of the lease is gone to begin: nothing was begun."""
     with runtime.database.write() as session:
-        _rest_until(_load(session, claim), db_now(), None)
+        rest_until(_load(session, claim), db_now(), None)
 
 
 def _blame_ourselves(runtime: Runtime, claim: Claim, words: str) -> None:
@@ -97,9 +96,9 @@ def _blame_ourselves(runtime: Runtime, claim: Claim, words: str) -> None:
         attempt = session.scalars(begun.order_by(Attempt.id.desc())).first()
         if attempt is not None:
             attempt.result, attempt.excerpt = "ambiguous", words
-        sent = attempt is not None and attempt.act == _SEND
-        error, act = (Ambiguous(words), _SEND) if sent else (Transient(words), _LOOK)
-        _write_failure(runtime, session, effect, error, act)
+        sent = attempt is not None and attempt.act == SEND
+        error, act = (Ambiguous(words), SEND) if sent else (Transient(words), LOOK)
+        write_failure(runtime, session, effect, error, act)
 
 
 def _prepare(runtime: Runtime, claim: Claim) -> Prepared | None:
@@ -115,10 +114,10 @@ def _prepare(runtime: Runtime, claim: Claim) -> Prepared | None:
         try:
             request = _render(runtime, session, effect)
         except Fault as error:
-            _write_failure(runtime, session, effect, error, act=_LOOK)  # nothing was sent
+            write_failure(runtime, session, effect, error, act=LOOK)  # nothing was sent
             return None
         if isinstance(request, NotNeeded):
-            _end(effect, "superseded", request.reason)
+            end_effect(effect, "superseded", request.reason)
             return None
         return _begin(runtime, session, effect, act, request)
 
@@ -137,26 +136,26 @@ def _note_interruption(session: Session, effect: Effect) -> None:
     for attempt in session.scalars(query.order_by(Attempt.id)):
         attempt.result = "interrupted"
         effect.attempts += 1
-        if attempt.act == _SEND:
+        if attempt.act == SEND:
             effect.unclear_since = attempt.began_at
 
 
 def _choose_act(effect: Effect) -> str | None:
     kind = kind_of(effect)
     if next_wait(kind.schedule, effect.attempts) is None:
-        _end(effect, "parked", f"given up after {effect.attempts} attempts, the last of them interrupted")
+        end_effect(effect, "parked", f"given up after {effect.attempts} attempts, the last of them interrupted")
         return None
     unclear = effect.unclear_since is not None
     if effect.progress.get("waiting") or (unclear and kind.looks):
-        return _LOOK
+        return LOOK
     if not unclear:
-        return _SEND
+        return SEND
     if effect.progress.get("withdrawn"):
-        _end(effect, "superseded", f"it may have been done; {effect.progress['withdrawn']}")
+        end_effect(effect, "superseded", f"it may have been done; {effect.progress['withdrawn']}")
         return None
     if kind.repeatable:
-        return _SEND
-    _end(
+        return SEND
+    end_effect(
         effect, "parked", "it may have been done, and the other system cannot be asked: check there, then retry or drop"
     )
     return None
@@ -166,15 +165,11 @@ def _must_rest(runtime: Runtime, session: Session, effect: Effect) -> bool:
     """True while an unclear effect has not rested long enough for a look to tell the truth; puts it off until then."""
     if effect.unclear_since is None or not kind_of(effect).looks:
         return False
-    rested_at = effect.unclear_since + timedelta(seconds=_settle_seconds(runtime, kind_of(effect)))
+    rested_at = effect.unclear_since + timedelta(seconds=settle_seconds(runtime, kind_of(effect)))
     if read_clock(session) >= rested_at:
         return False
-    _rest_until(effect, rested_at, "its outcome is unclear: it will be looked up")
+    rest_until(effect, rested_at, "its outcome is unclear: it will be looked up")
     return True
-
-
-def _settle_seconds(runtime: Runtime, kind: EffectKind) -> float:
-    return runtime.config.cancel_settle_seconds if kind.slow_settle else runtime.config.settle_seconds
 
 
 def _render(runtime: Runtime, session: Session, effect: Effect) -> Any:
@@ -191,7 +186,7 @@ def _make_job(effect: Effect) -> Job:
 
 
 def _begin(runtime: Runtime, session: Session, effect: Effect, act: str, request: Any) -> Prepared:
-    if act == _SEND:
+    if act == SEND:
         effect.started = True
         effect.request = effect.request or seal_request(runtime.keyring, effect, request)
     attempt = Attempt(effect_id=effect.id, act=act, fence=effect.fence, began_at=db_now())
@@ -203,7 +198,7 @@ def _begin(runtime: Runtime, session: Session, effect: Effect, act: str, request
 def _act(runtime: Runtime, prepared: Prepared) -> Result:
     deliverer = runtime.registry.deliverers[prepared.job.kind]
     try:
-        speak = deliverer.send if prepared.act == _SEND else deliverer.look
+        speak = deliverer.send if prepared.act == SEND else deliverer.look
         return speak(prepared.job, prepared.request)
     except Fault as error:
         return error
@@ -218,14 +213,14 @@ def _conclude(runtime: Runtime, claim: Claim, prepared: Prepared, result: Result
         effect = _load(session, claim)
         _end_attempt(session, prepared, result, seconds)
         if isinstance(result, Done):
-            _end(effect, "done", None)
+            end_effect(effect, "done", None)
             runtime.registry.deliverers[effect.kind].settle(session, prepared.job, prepared.request, result.facts)
         elif isinstance(result, Waiting):
-            _keep_waiting(effect, result)
+            keep_waiting(effect, result)
         elif isinstance(result, Absent):
-            _send_again(effect)
+            send_again(effect)
         else:
-            _write_failure(runtime, session, effect, result, prepared.act)
+            write_failure(runtime, session, effect, result, prepared.act)
     logger.info("effect %s %s: %s %s", claim.id, prepared.job.kind, prepared.act, type(result).__name__.lower())
 
 
@@ -236,66 +231,3 @@ def _end_attempt(session: Session, prepared: Prepared, result: Result, seconds: 
         .where(Attempt.id == prepared.attempt_id)
         .values(result=type(result).__name__.lower(), milliseconds=round(seconds * 1000), excerpt=excerpt[:1000])
     )
-
-
-def _end(effect: Effect, state: str, reason: str | None) -> None:
-    """No more attempts, unless a person retries a parked one; then the frozen request is still there."""
-    effect.state, effect.reason, effect.lease_until = state, reason, None
-    if state != "parked":
-        effect.ended_at, effect.request = db_now(), None
-
-
-def _rest_until(effect: Effect, due_at: Any, reason: str | None) -> None:
-    effect.state, effect.due_at, effect.reason, effect.lease_until = "pending", due_at, reason, None
-
-
-def _keep_waiting(effect: Effect, result: Waiting) -> None:
-    effect.progress = {**effect.progress, **result.progress, "waiting": True}
-    effect.unclear_since = None
-    _rest_until(effect, db_now(result.seconds), result.excerpt or "the other system is still at it")
-
-
-def _send_again(effect: Effect) -> None:
-    """A look proved the effect absent: send once more; a kind that must not be repeated gets one such second chance."""
-    if effect.progress.get("withdrawn"):
-        _end(effect, "superseded", f"a look showed that it was not done; {effect.progress['withdrawn']}")
-        return
-    if not kind_of(effect).repeatable and effect.progress.get("resent"):
-        _end(effect, "parked", "it was sent twice and is still not there: check the other system, then retry or drop")
-        return
-    effect.progress = {"resent": True}
-    effect.unclear_since, effect.started = None, False
-    _rest_until(effect, db_now(), "a look showed that it was not done: it is sent again")
-
-
-def _write_failure(runtime: Runtime, session: Session, effect: Effect, error: Fault, act: str) -> None:
-    if isinstance(error, Ambiguous) and act == _SEND:
-        effect.unclear_since = session.scalars(
-            select(func.max(Attempt.began_at)).where(Attempt.effect_id == effect.id)
-        ).one()
-    # a definite refusal did nothing: as long as no send is in doubt, a newer decision may still replace this one
-    effect.started = effect.started and (effect.unclear_since is not None or bool(effect.progress.get("waiting")))
-    if isinstance(error, Permanent):
-        _end(effect, "parked", str(error))
-        return
-    counts = not isinstance(error, Throttled | NeedsSettings)
-    effect.attempts += 1 if counts else 0
-    wait = _choose_wait(runtime, effect, error)
-    if wait is None:
-        _end(effect, "parked", f"given up after {effect.attempts} attempts: {error}")
-    else:
-        _rest_until(effect, db_now(wait), str(error))
-
-
-def _choose_wait(runtime: Runtime, effect: Effect, error: Fault) -> float | None:
-    kind = kind_of(effect)
-    if isinstance(error, AccessRefused | NeedsSettings):
-        return SETTINGS_SECONDS
-    if isinstance(error, Throttled):
-        return add_jitter(error.retry_after or THROTTLE_SECONDS)
-    wait = next_wait(kind.schedule, effect.attempts)
-    if wait is None:
-        return None
-    if isinstance(error, Ambiguous) and kind.looks:
-        return max(wait, _settle_seconds(runtime, kind))
-    return max(wait, getattr(error, "retry_after", None) or 0)

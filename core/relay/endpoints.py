@@ -12,6 +12,7 @@ from core.domain.effects import EffectKind
 from core.models import Endpoint
 
 OMS, SHOPIFY = "oms", "shopify"
+WORKING, DOWN, REFUSED, GONE = "working", "down", "refused", "gone"
 
 
 def name_partner(partner: str) -> str:
@@ -27,6 +28,4 @@ def name_endpoint(kind: EffectKind, params: Mapping[str, Any]) -> str:
 def ensure_endpoint(session: Session, shop_id: int, name: str) -> None:
     """Know an endpoint; a new one works until it shows otherwise."""
     if session.get(Endpoint, (shop_id, name)) is None:
-        insert_once(
-            session, Endpoint, shop_id=shop_id, name=name, state="working", since=db_now(), failures=0, pauses=0
-        )
+        insert_once(session, Endpoint, shop_id=shop_id, name=name, state=WORKING, since=db_now(), failures=0, pauses=0)

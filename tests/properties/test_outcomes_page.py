@@ -74,6 +74,6 @@ def test_the_product_knows_no_other_end() -> None:
     assert set(re.findall(r'return Outcome\("([a-z_]+)"', registry)) == OUTCOMES
     relay = "".join(path.read_text() for path in (ROOT / "core/relay").glob("*.py"))
     relay += (ROOT / "core/flows/cancellations.py").read_text()
-    ends = set(re.findall(r'_end\(\s*effect, "([a-z_]+)"', relay))
+    ends = set(re.findall(r'end_effect\(\s*effect, "([a-z_]+)"', relay))
     ends |= set(re.findall(r'state\s*=\s*"([a-z_]+)"', relay))
     assert ends - {"pending", "sending"} <= ENDS
