@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import time
 from typing import Any
-from uuid import uuid4
 
 from flask import Blueprint, Response, jsonify, request
 from sqlalchemy import select
 
 from core.clock import monotonic
-from core.errors import BadInput, UnsupportedMedia
+from core.doors import admit, record, take_json
 from core.flows.cancellations import find_act, give_up
-from core.flows.credentials import SYSTEMS, Caller, verify_credential
+from core.flows.credentials import SYSTEMS
 from core.models import Event
 from core.reading import read_object
-from core.relay.inbox import FIRST, record_event
+from core.relay.inbox import FIRST
 from core.runtime import Runtime
 from oms_bridge.parse import parse_seller_cancellation
 
 SOURCE = "oms"
-WRONG_CALLER = "authUsername or authPassword is wrong or missing"
 PARSE_VERDICTS = "rms.parse_verdicts"
 ANSWER_SECONDS = 40.0  # OMS waits 45 s for an answer; what is not finished by then is asked again
 _LOOK_SECONDS = 0.1
@@ -34,55 +32,25 @@ def make_blueprint(runtime: Runtime) -> Blueprint:
     @doors.route("/return-acknowledgements", methods=["PUT", "POST"])
     def receive_acknowledgement() -> Response:
         shop_id = _verify(runtime)
-        body = _read_json_body()
+        body = take_json(request)
         runtime.registry.readers[PARSE_VERDICTS](read_object(body))
-        _record(runtime, shop_id, "return_acknowledgement", body)
+        record(runtime, shop_id, SOURCE, "return_acknowledgement", body, FIRST)
         return Response(status=200)
 
     @doors.put("/seller-cancellations")
     def receive_seller_cancellation() -> tuple[Response, int]:
         shop_id = _verify(runtime)
-        body = _read_json_body()
+        body = take_json(request)
         code = parse_seller_cancellation(read_object(body)).code
-        delivery_id = _record(runtime, shop_id, "seller_cancellation", body)
+        delivery_id = record(runtime, shop_id, SOURCE, "seller_cancellation", body, FIRST)
         return _answer_seller(_await_end(runtime, shop_id, delivery_id, code))
 
     return doors
 
 
 def _verify(runtime: Runtime) -> int:
-    caller = Caller.read(request.headers, request.remote_addr)
     with runtime.database.read() as session:
-        shop = verify_credential(session, SYSTEMS, caller)
-        if shop is None:
-            raise runtime.failures.refuse(caller.address, caller.username, WRONG_CALLER)
-        return shop.id
-
-
-def _read_json_body() -> bytes:
-    body = request.get_data(cache=False)
-    if not body.strip():
-        raise BadInput(["body: empty"])
-    if not request.is_json:
-        raise UnsupportedMedia("send Content-Type: application/json")
-    return body
-
-
-def _record(runtime: Runtime, shop_id: int, topic: str, body: bytes) -> str:
-    delivery_id = uuid4().hex
-    with runtime.database.write("record") as session:
-        record_event(
-            session,
-            runtime.keyring,
-            shop_id=shop_id,
-            source=SOURCE,
-            topic=topic,
-            delivery_id=delivery_id,
-            body=body,
-            priority=FIRST,
-        )
-    runtime.bell.ring()
-    return delivery_id
+        return admit(runtime, session, SYSTEMS, request).id
 
 
 def _await_end(runtime: Runtime, shop_id: int, delivery_id: str, code: str) -> str | None:

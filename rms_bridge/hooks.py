@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass
-from uuid import uuid4
 
 from flask import Blueprint, Response, request
 from sqlalchemy.orm import Session
 
+from core.doors import record
 from core.flows.credentials import HOOK_SYSTEMS, read_hook_key, verify_credential
 from core.flows.tenants import load_settings_with_secrets
 from core.models import Shop
 from core.reading import read_object
-from core.relay.inbox import record_event
 from core.runtime import Runtime
 from rms_bridge.partners.handlers import TOPIC
 from rms_bridge.partners.signature import INBOUND_KEY, find_entry
@@ -58,7 +57,7 @@ def _receive(runtime: Runtime, partner: Partner, key: str) -> Response:
             raise runtime.failures.refuse(shown.address, shown.username, words)
     body = request.get_data(cache=False)
     if body.strip() and read_object(body):
-        _record(runtime, shop.id, partner.source, body)
+        record(runtime, shop.id, partner.source, TOPIC, body)
     return Response(status=200)
 
 
@@ -71,17 +70,3 @@ def _accepts_header(runtime: Runtime, session: Session, shop: Shop, partner: Par
     if given is None:
         return not told
     return any(hmac.compare_digest(given.encode(), one.encode()) for one in told or [key])
-
-
-def _record(runtime: Runtime, shop_id: int, source: str, body: bytes) -> None:
-    with runtime.database.write() as session:
-        record_event(
-            session,
-            runtime.keyring,
-            shop_id=shop_id,
-            source=source,
-            topic=TOPIC,
-            delivery_id=uuid4().hex,  # partners name none; repeats are found by comparing with the return's state
-            body=body,
-        )
-    runtime.bell.ring()

@@ -1,0 +1,79 @@
+"""What every door of the bridges does with a call: admit its caller, take its body, record it (law 1).
+
+A door answers in its web framework's words; here is what does not depend on them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+from uuid import uuid4
+
+from sqlalchemy.orm import Session
+
+from core.errors import BadInput, UnsupportedMedia
+from core.flows.credentials import Caller, Headers, verify_credential
+from core.models import Shop
+from core.relay.inbox import NORMAL, record_event
+from core.runtime import Runtime
+
+WRONG_CALLER = "authUsername or authPassword is wrong or missing"
+
+
+class Call(Protocol):
+    """A request, as Flask has it."""
+
+    @property
+    def headers(self) -> Headers:
+        """By name, ignoring case."""
+
+    @property
+    def remote_addr(self) -> str | None:
+        """Where it came from."""
+
+    @property
+    def mimetype(self) -> str:
+        """Lower case, without parameters."""
+
+    def get_data(self, cache: bool = True) -> bytes:
+        """The whole body."""
+
+
+def admit(runtime: Runtime, session: Session, systems: Sequence[str], call: Call) -> Shop:
+    """The shop whose bridge credential the caller showed. Raises Unauthorized, or TooManyRequests in a flood."""
+    caller = Caller.read(call.headers, call.remote_addr)
+    shop = verify_credential(session, systems, caller)
+    if shop is None:
+        raise runtime.failures.refuse(caller.address, caller.username, WRONG_CALLER)
+    return shop
+
+
+def take_json(call: Call) -> bytes:
+    """The raw body of a call that says it is JSON. Raises BadInput, UnsupportedMedia."""
+    body = call.get_data(cache=False)
+    if not body.strip():
+        raise BadInput(["body: empty"])
+    if call.mimetype not in ("application/json", "text/json") and not call.mimetype.endswith("+json"):
+        raise UnsupportedMedia("send Content-Type: application/json")
+    return body
+
+
+def record(runtime: Runtime, shop_id: int, source: str, topic: str, body: bytes, priority: int = NORMAL) -> str:
+    """Store a call and ring. Returns the delivery id we gave it.
+
+    Neither Increff nor a partner names its deliveries: repeats are found by comparing with the return's latest state.
+    """
+    delivery_id = uuid4().hex
+    with runtime.database.write("record") as session:
+        record_event(
+            session,
+            runtime.keyring,
+            shop_id=shop_id,
+            source=source,
+            topic=topic,
+            delivery_id=delivery_id,
+            body=body,
+            priority=priority,
+        )
+    runtime.bell.ring()
+    return delivery_id
