@@ -86,7 +86,10 @@ class CreateOrder(_OrderDeliverer):
         except Permanent as refusal:
             found = self._search(job, request, location) if "exist" in str(refusal).lower() else Absent()
             if isinstance(found, Done):
-                return Done({**created, **found.facts}, "OMS had the order: adopted")
+                # a hold nobody can see is taken to be the wrong one, so that the right one is asked for: what OMS
+                # refuses of that is a task
+                unseen = {"on_hold": not request["head"]["onHold"]}
+                return Done({**created, **unseen, **found.facts}, "OMS had the order: adopted")
             raise
         return Done(created, f"{answer.status}")
 

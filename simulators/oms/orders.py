@@ -52,8 +52,12 @@ class Order:
             "body": self.body,
         }
 
-    def searched(self) -> Json:
-        """The answer of `GET /search/order` (reference §3.4)."""
+    def searched(self, *, shows_hold: bool) -> Json:
+        """The answer of `GET /search/order` (reference §3.4), whose page does not say that it shows the hold."""
+        answer = self._searched()
+        return answer if shows_hold else {key: value for key, value in answer.items() if key != "onHold"}
+
+    def _searched(self) -> Json:
         return {
             "orderCode": self.code,
             "locationCode": self.location,

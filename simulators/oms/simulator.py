@@ -44,7 +44,7 @@ class OmsSimulator:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.username, self.password, self.domain = username, password, domain
-        self.retry_after = retry_after
+        self.retry_after, self.shows_hold = retry_after, True
         self.faults, self.budget, self.bridge = Faults(), Budget(calls_per_minute, clock), Bridge(bridge_url)
         self._journal, self._lock, self._effects = Journal(), threading.RLock(), Counter[str]()
         rules = ReturnRules(fetches_awb, aggregator, courier_fields, duplicate_return, needs_forward_order)
@@ -156,4 +156,4 @@ class OmsSimulator:
 
     def search_order(self, order_code: str, location_code: str) -> Json:
         with self._lock:
-            return self._orders.find(order_code, location_code).searched()
+            return self._orders.find(order_code, location_code).searched(shows_hold=self.shows_hold)

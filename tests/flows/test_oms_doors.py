@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 import requests
 
 from tests.flows.stage import Stage
@@ -159,3 +160,55 @@ def test_a_raised_quantity_is_a_task(stage: Stage) -> None:
     stage.settle()
     event = next(one for one in stage.events("orders/updated") if one.outcome == "parked")
     assert "OMS has no call" in (event.reason or "")
+
+
+def tell_oms_first(stage: Stage, order: dict[str, Any], *, on_hold: bool) -> None:
+    """Somebody else has told OMS of the order, before we did."""
+    line = stage.shopify_order(order)["lines"][0]
+    head = {"orderCode": str(order["id"]), "locationCode": "Wid234", "orderType": "SO", "onHold": on_hold}
+    times = dict.fromkeys(("orderTime", "dispatchByTime", "startProcessingTime"), "2026-01-01T00:00:00.000+00:00")
+    address = dict.fromkeys(("name", "line1", "city", "state", "zip", "country", "email", "phone"), "x")
+    item = {"channelSkuCode": line["sku"], "orderItemCode": str(line["id"]), "quantity": 1, "sellingPricePerUnit": 1.0}
+    body = {**head, **times, "qcStatus": "PASS", "paymentMethod": "NCOD", "orderItems": [item]}
+    stage.sandbox.oms.handle("create_order", {**body, "shippingAddress": address, "billingAddress": address})
+
+
+@pytest.mark.parametrize("shows_hold", [True, False])
+@pytest.mark.parametrize("on_hold", [True, False])
+def test_an_order_somebody_else_told_oms_of_is_held_there_or_a_task(
+    stage: Stage, on_hold: bool, shows_hold: bool
+) -> None:
+    stage.sandbox.oms.shows_hold = shows_hold
+    order = stage.new_order([{"sku": "NEW-A", "quantity": 1}])
+    tell_oms_first(stage, order, on_hold=on_hold)
+    stage.settle()
+    assert stage.effects("oms.create_order")[0].state == "done"
+    asked = stage.effects("oms.hold_order")
+    if on_hold:
+        assert [one.state for one in asked] == ([] if shows_hold else ["done"])
+    else:
+        (task,) = asked
+        assert task.state == "parked"
+        assert "can be updated to false only" in (task.reason or "")
+
+
+def test_an_order_adopted_without_its_hold_shown_is_freed_when_it_is_to_be(stage: Stage) -> None:
+    stage.sandbox.oms.shows_hold = False
+    stage.configure({"oms": {"sync": "all"}})
+    order = stage.sandbox.shopify.create_order(stage.shop, line_items=[{"sku": "X", "quantity": 1}], tags=["vip"])
+    tell_oms_first(stage, order, on_hold=True)
+    stage.settle()
+    assert stage.oms_order(order)["on_hold"] is False
+
+
+def test_variant_ids_as_sku_codes(stage: Stage) -> None:
+    stage.configure({"oms": {"sku": "variant_id"}})
+    order = stage.new_order([{"sku": "NEW-A", "quantity": 2, "variant_id": 44411}, {"sku": "", "quantity": 1}])
+    stage.push_return({"A": "S", "B": "S"})
+    stage.settle()
+    lines = stage.shopify_order(order)["lines"]
+    told = stage.oms_order(order)
+    assert [one["sku"] for one in told["items"]] == ["44411", str(lines[1]["variant_id"])]
+    stage.sandbox.shopify.edit_line(stage.shop, order["id"], lines[0]["id"], 1)
+    stage.settle()
+    assert stage.oms_order(order)["cancelled"] == {str(lines[0]["id"]): 1}
