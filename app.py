@@ -30,7 +30,7 @@ import shopify_app.handlers
 import shopify_app.pages
 import shopify_app.reconcile
 import shopify_app.webhooks
-from core.commands import data, processes, shops, watch
+from core.commands import effects, events, exchanges, processes, shops, watch
 from core.commands.printing import say_plainly
 from core.config import Config, ConfigurationFaults, load_config
 from core.crypto import Keyring
@@ -90,8 +90,9 @@ def create_app(settings: Config | None = None) -> Flask:
     _register_errors(app)
     _register_headers(app, settings)
     walk = shopify_app.reconcile.make_reconciler(runtime).walk
-    commands = (data.make_commands(runtime), shops.make_commands(runtime), watch.make_commands(runtime, walk))
-    for command in (*chain(*commands), *processes.make_commands(runtime, "app:create_asgi_app")):
+    commands = (made.make_commands(runtime) for made in (events, effects, exchanges, shops))
+    watching = watch.make_commands(runtime, walk)
+    for command in (*chain(*commands), *watching, *processes.make_commands(runtime, "app:create_asgi_app")):
         app.cli.add_command(say_plainly(command))
     return app
 

@@ -1,4 +1,4 @@
-"""Hiding what an answer repeats of people or of secrets, before its words are kept and shown (law 11)."""
+"""Hiding people and secrets: in an answer before its words are kept, in a stored body before it is shown (law 11)."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from typing import Any
 from core.http import Answer
 
 _PERSONAL = re.compile(r"address|customer|consignee|phone|mobile|email", re.IGNORECASE)
+_SHOWN = re.compile(
+    r"(code|id|status|type|skus?|time|date|_at|awb|waybill|transporter|tags|reason|currency)$", re.IGNORECASE
+)
 _SHORTEST_MASKED = 3
 _MOST_TEXT = 20_000
 
@@ -21,6 +24,21 @@ def mask_answer(answer: Answer, sent: Any, secrets: Iterable[str] = ()) -> Answe
         if len(one) >= _SHORTEST_MASKED:
             text = text.replace(one, "***")
     return replace(answer, body=text.encode())
+
+
+def mask_body(value: Any, name: str = "", *, hidden: bool = False) -> Any:
+    """A JSON value as it may be shown: codes, statuses, times and numbers stay, other text and people are `***`.
+
+    `name` is what the value stands under: a key, or a path of keys.
+    """
+    if isinstance(value, dict):
+        return {key: mask_body(one, key, hidden=hidden or bool(_PERSONAL.search(key))) for key, one in value.items()}
+    if isinstance(value, list):
+        return [mask_body(one, name, hidden=hidden) for one in value]
+    if value is None or value == "" or isinstance(value, bool):
+        return value
+    hidden = hidden or bool(_PERSONAL.search(name))
+    return "***" if hidden or (isinstance(value, str) and not _SHOWN.search(name)) else value
 
 
 def _list_personal(value: Any, personal: bool = False) -> Iterator[str]:

@@ -6,10 +6,41 @@ import functools
 import json
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVarTuple
 
 import click
+from sqlalchemy import Select
 from sqlalchemy.exc import SQLAlchemyError
+
+from core.models import Shop
+
+Row = TypeVarTuple("Row")
+ROW_ID = click.IntRange(1, 2**63 - 1)
+
+
+def list_options(command: Any) -> Any:
+    """`--shop`, `--limit` and `--json`, which every listing command takes."""
+    for option in (
+        click.option("--json", "as_json", is_flag=True, help="Print an array of objects."),
+        click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 100_000), help="Newest first."),
+        click.option("--shop", help="Only this shop's."),
+    ):
+        command = option(command)
+    return command
+
+
+def narrow(query: Select[*Row], shop: str | None, limit: int) -> Select[*Row]:
+    """A listing's query for one shop and at most so many rows."""
+    return (query.where(Shop.domain == shop.lower()) if shop else query).limit(limit)
+
+
+def print_object(shown: dict[str, Any]) -> None:
+    """One thing with everything about it, for programs."""
+    click.echo(json.dumps(shown, indent=2, default=_plain_text))
+
+
+def _plain_text(value: Any) -> str:
+    return str(_plain(value))
 
 
 def print_rows(rows: Iterable[dict[str, Any]], columns: Sequence[str], *, as_json: bool) -> None:

@@ -71,6 +71,7 @@ def register_return(scene: Scene, report: ReturnReport, event_id: int, content: 
     session, shop_id, settings = scene.session, scene.shop_id, scene.settings
     order = ensure_return(session, shop_id, report.code, report.forward_code)
     if order.full_digest and content and content != order.full_digest:
+        order.conflict_event_id = event_id
         return parked(f"return {report.code} came again with other content: compare both versions")
     first = not order.known
     fuller = report.full and order.full_digest is None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Boolean, ForeignKey, Index, Integer, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.db import Base, BigId, Json, Moment
@@ -14,7 +14,8 @@ class ReturnOrder(Base):
     """A customer's parcel coming back. `known` is False while only its verdicts have been heard of.
 
     `full_event_id` is the event with the Create Return Order body: the expectation is rendered from it, so that
-    addresses are kept nowhere else. `full_digest` tells a repeat from another content.
+    addresses are kept nowhere else. `full_digest` tells a repeat from another content; `conflict_event_id` is the
+    newest event that brought one.
     """
 
     __tablename__ = "return_orders"
@@ -33,6 +34,7 @@ class ReturnOrder(Base):
     status_at: Mapped[datetime | None] = mapped_column(Moment)
     full_event_id: Mapped[int | None] = mapped_column(ForeignKey("events.id", ondelete="SET NULL"))
     full_digest: Mapped[str | None] = mapped_column(String(64))
+    conflict_event_id: Mapped[int | None] = mapped_column(BigInteger)  # events outlive their bodies
     expected_at: Mapped[datetime | None] = mapped_column(Moment)  # OMS acknowledged the expectation
     created_at: Mapped[datetime] = mapped_column(Moment)
     __table_args__ = (

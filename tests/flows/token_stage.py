@@ -1,4 +1,4 @@
-"""What the tests of installation and tokens do beside the stage: somebody opens the app, tokens end or are taken away."""
+"""What the tests of installation and tokens do beside the stage: the app is opened, tokens end or go."""
 
 from __future__ import annotations
 

@@ -1,0 +1,73 @@
+"""Effects: list them, try one again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+from sqlalchemy import select
+
+from core.commands.printing import ROW_ID, list_options, narrow, print_rows
+from core.db import db_now
+from core.models import Effect, Shop
+from core.runtime import Runtime
+
+_COLUMNS = ("id", "shop", "kind", "about", "state", "attempts", "due_at", "reason")
+
+
+def make_commands(runtime: Runtime) -> list[click.Command]:
+    """The `effects` group over a runtime."""
+    return [_make_effects(runtime)]
+
+
+def _make_effects(runtime: Runtime) -> click.Group:
+    @click.group("effects", help="Every change wanted in another system.")
+    def group() -> None: ...
+
+    @group.command("list", help="List effects, newest first.")
+    @click.option("--state", help="Only those in this state, e.g. parked.")
+    @list_options
+    def list_effects(as_json: bool, limit: int, shop: str | None, state: str | None) -> None:
+        query = select(Effect, Shop.domain).join(Shop, Shop.id == Effect.shop_id).order_by(Effect.id.desc())
+        if state:
+            query = query.where(Effect.state == state)
+        with runtime.database.read() as session:
+            rows = [describe_effect(effect, domain) for effect, domain in session.execute(narrow(query, shop, limit))]
+        print_rows(rows, _COLUMNS, as_json=as_json)
+
+    @group.command("retry", help="Try a parked or waiting effect again now: same row, same key.")
+    @click.argument("effect_id", type=ROW_ID)
+    def retry(effect_id: int) -> None:
+        with runtime.database.write() as session:
+            effect = session.get(Effect, effect_id)
+            if effect is None:
+                raise click.ClickException(f"no effect {effect_id}")
+            if effect.state not in ("parked", "pending"):
+                raise click.ClickException(
+                    f"effect {effect_id} is {effect.state}: only parked or pending ones are retried"
+                )
+            effect.state, effect.attempts, effect.due_at = "pending", 0, db_now()
+            effect.progress = {key: value for key, value in effect.progress.items() if key != "resent"}
+        runtime.bell.ring()
+        click.echo(f"effect {effect_id} is due now")
+
+    return group
+
+
+def describe_effect(effect: Effect, domain: str) -> dict[str, Any]:
+    """As `effects list --json` prints it."""
+    return {
+        "id": effect.id,
+        "shop": domain,
+        "kind": effect.kind,
+        "about": effect.about,
+        "lane": effect.lane,
+        "wanted": effect.wanted,
+        "state": effect.state,
+        "attempts": effect.attempts,
+        "due_at": effect.due_at,
+        "reason": effect.reason,
+        "key": effect.key,
+        "created_at": effect.created_at,
+        "ended_at": effect.ended_at,
+    }
