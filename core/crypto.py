@@ -26,11 +26,16 @@ class Keyring:
         self._marking = {kid: hmac.digest(key, b"returnbridge mark", "sha256") for kid, key in keys.items()}
         self._writer = next(iter(keys))
 
+    @property
+    def writing_mark(self) -> bytes:
+        """How a value begins that the writing key sealed."""
+        return self._writer.encode() + b":"
+
     def seal(self, clear: bytes, *place: str) -> bytes:
         """Encrypt for one place: `(table, column, shop, row)`."""
         nonce = secrets.token_bytes(_NONCE_BYTES)
         sealed = self._keys[self._writer].encrypt(nonce, clear, _associate(place))
-        return self._writer.encode() + b":" + nonce + sealed
+        return self.writing_mark + nonce + sealed
 
     def open(self, sealed: bytes, *place: str) -> bytes:
         """Decrypt a value of that place. Raises Permanent when the key is unknown or the value is not of this place."""

@@ -101,7 +101,7 @@ def save_settings(
     settings = parse_settings(_fill_secrets(document, stored), guard)
     rest, secrets = split_secrets(settings.model_dump(mode="json"))
     version = newest.version + 1 if newest else 1
-    sealed = keyring.seal(json.dumps(secrets).encode(), *_seal_place(shop.id, version))
+    sealed = keyring.seal(json.dumps(secrets).encode(), *secrets_place(shop.id, version))
     session.add(
         SettingsVersion(
             shop_id=shop.id, version=version, document=rest, secrets=sealed, saved_at=db_now(), saved_by=saved_by
@@ -147,12 +147,13 @@ def _find_newest(session: Session, shop_id: int) -> SettingsVersion | None:
     return session.scalars(query.order_by(SettingsVersion.version.desc()).limit(1)).first()
 
 
-def _seal_place(shop_id: int, version: int) -> tuple[str, ...]:
+def secrets_place(shop_id: int, version: int) -> tuple[str, ...]:
+    """Where the sealed secrets of a settings document belong."""
     return ("settings_versions", "secrets", str(shop_id), str(version))
 
 
 def _open_secrets(keyring: Keyring, saved: SettingsVersion) -> dict[str, str]:
-    opened: dict[str, str] = json.loads(keyring.open(saved.secrets, *_seal_place(saved.shop_id, saved.version)))
+    opened: dict[str, str] = json.loads(keyring.open(saved.secrets, *secrets_place(saved.shop_id, saved.version)))
     return opened
 
 

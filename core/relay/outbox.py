@@ -141,15 +141,20 @@ def is_still_wanted(session: Session, rethinkers: Mapping[str, Rethink], claim: 
     return session.execute(mine.with_only_columns(Effect.id)).first() is not None
 
 
+def request_place(effect: Effect) -> tuple[str, ...]:
+    """Where a frozen request belongs."""
+    return ("effects", "request", str(effect.shop_id), effect.key)
+
+
 def seal_request(keyring: Keyring, effect: Effect, request: Any) -> bytes:
     """Freeze what is sent, from the first send on."""
-    return keyring.seal(json.dumps(request).encode(), "effects", "request", str(effect.shop_id), effect.key)
+    return keyring.seal(json.dumps(request).encode(), *request_place(effect))
 
 
 def open_request(keyring: Keyring, effect: Effect) -> Any:
     """The frozen request."""
     assert effect.request is not None
-    return json.loads(keyring.open(effect.request, "effects", "request", str(effect.shop_id), effect.key))
+    return json.loads(keyring.open(effect.request, *request_place(effect)))
 
 
 def kind_of(effect: Effect) -> EffectKind:
