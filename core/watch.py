@@ -15,11 +15,11 @@ from sqlalchemy.orm import Session
 
 from core.clock import monotonic
 from core.db import db_now, insert_once, lock_row, read_clock
+from core.domain.differences import ORDER_KINDS, Kind, OmsSight, OrderSight, find_differences
 from core.errors import Fault
 from core.flows import drift
 from core.flows.deadlines import find_candidates, meet_deadline
-from core.flows.drift import OmsSight, OrderSight
-from core.flows.findings import Kind, keep_all, keep_findings
+from core.flows.findings import keep_all, keep_findings
 from core.flows.rethinking import register_rethinking
 from core.flows.scene import Scene
 from core.flows.tenants import load_settings
@@ -134,8 +134,8 @@ class DriftWatch:
             known = drift.read_known(session, exchange, settings, now) if exchange else None
             if exchange is None or known is None or known.is_settling(shopify, now, self.grace):
                 return
-            found = drift.find_differences(known, shopify, oms, settings.exchange.hold_tags)
-            standing = keep_findings(session, shop_id, str(known.order.id), drift.ORDER_KINDS, found)
+            found = find_differences(known, shopify, oms, settings.exchange.hold_tags)
+            standing = keep_findings(session, shop_id, str(known.order.id), ORDER_KINDS, found)
             self._repair(session, shop_id, known.order.id, standing)
 
     def _repair(self, session: Session, shop_id: int, order_id: int, standing: list[Finding]) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from core.domain.differences import OmsSight
 from core.errors import Permanent
-from core.flows.drift import OmsSight
 from core.runtime import Runtime
 from oms_bridge.client import OmsClient
 

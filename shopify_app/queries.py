@@ -38,7 +38,15 @@ query OrdersUpdatedSince($query: String!, $after: String) {{
 
 READ_MARKS = f"""
 query ReadMarks($ids: [ID!]!) {{
-  nodes(ids: $ids) {{ ... on Order {{ {_MARKS} }} }}
+  nodes(ids: $ids) {{
+    ... on Order {{
+      {_MARKS}
+      fulfillmentOrders(first: 10) {{
+        nodes {{ id status supportedActions {{ action }} fulfillmentHolds {{ id handle heldByRequestingApp }} }}
+      }}
+      lineItems(first: 20) {{ nodes {{ id currentQuantity }} pageInfo {{ hasNextPage }} }}
+    }}
+  }}
 }}
 """
 

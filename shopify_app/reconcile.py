@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,9 +18,9 @@ from sqlalchemy.orm import Session
 
 from core.clock import monotonic, parse_time
 from core.db import insert_once, read_clock
+from core.domain.differences import OrderSight
 from core.domain.orders import OrderSnapshot, has_tag
 from core.errors import Permanent
-from core.flows.drift import OrderSight
 from core.flows.orders import note_order
 from core.flows.scene import open_scene
 from core.flows.tenants import load_settings
@@ -33,8 +33,8 @@ from core.settings import Settings
 from shopify_app import queries
 from shopify_app.client import AdminClient
 from shopify_app.gids import make_gid, read_gid
-from shopify_app.parse import parse_display_status
-from shopify_app.reads import read_current
+from shopify_app.parse import parse_display_status, parse_fulfillment_orders
+from shopify_app.reads import read_current, read_pages
 
 SOURCE, TOPIC = "reconcile", "orders/updated"
 EVERY_SECONDS = 15 * 60.0
@@ -156,7 +156,18 @@ class Reconciler:
         """These orders as Shopify shows them now; one it does not show is left out."""
         ids = [make_gid("Order", order_id) for order_id in order_ids]
         nodes = self.client.query(shop_id, queries.READ_MARKS, ids=ids)["nodes"] if ids else []
-        return {read_gid(node["id"]): parse_sight(node) for node in nodes if node}
+        return {read_gid(node["id"]): self._look_closely(shop_id, node) for node in nodes if node}
+
+    def _look_closely(self, shop_id: int, node: dict[str, Any]) -> OrderSight:
+        """With its fulfillment orders, and the quantities of all its lines; a long order's are read page by page."""
+        lines = node["lineItems"]["nodes"]
+        if node["lineItems"]["pageInfo"]["hasNextPage"]:
+            lines = read_pages(self.client, shop_id, queries.READ_LINES, read_gid(node["id"]))[1]
+        return replace(
+            parse_sight(node),
+            quantities={read_gid(line["id"]): line["currentQuantity"] for line in lines},
+            fulfillment_orders=parse_fulfillment_orders(node["fulfillmentOrders"]["nodes"]),
+        )
 
 
 @dataclass(frozen=True)

@@ -194,14 +194,17 @@ def _count_left(order: OrderSnapshot, record: OmsRecord) -> dict[int, int]:
     return {code: sum(current.get(line, 0) for line in record.list_members(code)) for code in record.ordered}
 
 
+def find_raised(order: OrderSnapshot, record: OmsRecord) -> list[int]:
+    """Codes of the lines of which the order has more pieces than OMS would send."""
+    left = _count_left(order, record)
+    return [code for code, ordered in record.ordered.items() if left[code] > ordered - record.cancelled.get(code, 0)]
+
+
 def find_untellable(order: OrderSnapshot, record: OmsRecord) -> list[str]:
     """Changes OMS has no call for, in words: lines added after it took the order, quantities raised, the address."""
     known = {line for code in record.ordered for line in record.list_members(code)}
     added = [line.sku or str(line.id) for line in order.lines if line.id not in known and line.current_quantity > 0]
-    left = _count_left(order, record)
-    raised = [
-        str(code) for code, ordered in record.ordered.items() if left[code] > ordered - record.cancelled.get(code, 0)
-    ]
+    raised = find_raised(order, record)
     moved = [] if order.cancelled else find_moved(record.address, order.address)
     address = [f"shipping address: {', '.join(moved)}"] if moved else []
     return [f"added: {sku}" for sku in added] + [f"raised: line {code}" for code in raised] + address

@@ -1,160 +1,48 @@
-"""Drift: where Shopify, the verdict, OMS and what we know of them differ, or where something does not move (F6).
-
-`find_differences` decides from facts alone; the rest gathers the facts. An order that is still
-on its way (an effect is open or parked, or it changed a moment ago) is not judged: what is being done is no drift.
-"""
+"""Drift: the facts about an exchange that `core.domain.differences` judges are gathered (F6)."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime
 
-from sqlalchemy import Row, or_, select
+from sqlalchemy import Row, String, cast, or_, select
 from sqlalchemy.orm import Session
 
 from core.db import db_now
-from core.domain.exchange import SETTLED, WAITING, State
-from core.domain.orders import Fulfillment, HoldTags, OmsNeed, OmsRecord, OrderSnapshot, find_oms_needs, is_held
-from core.flows.findings import Difference, Kind
+from core.domain.differences import ORDER_KINDS, Difference, Kind, Known
+from core.domain.exchange import SETTLED, State
+from core.flows.acts import cut_of
+from core.flows.facts import is_ours
 from core.flows.linking import spell_code
 from core.flows.orders import load_oms_record, load_order
 from core.flows.returns import load_latest_verdicts, load_units
-from core.models import Effect, Exchange, ExchangeLink, Order, ReturnOrder
+from core.flows.scene import Scene
+from core.models import Effect, Exchange, ExchangeLink, Finding, Order, ReturnOrder
+from core.relay.outbox import find_last
 from core.settings import Settings
 
 SETTLED_DAYS = 7  # how long a settled exchange is still looked at
-STUCK = timedelta(hours=1)
-UNLINKED = timedelta(days=1)
 _DAY_SECONDS = 86_400
 _MOST = 1000  # of one kind that are written down
 _OPEN = ("pending", "sending", "parked")
 
 
-ORDER_KINDS = frozenset(
-    {
-        *(Kind.MISSED_CHANGE, Kind.ORDER_GONE, Kind.HELD_AGAIN, Kind.ACT_LOST, Kind.UNLINKED_ORDER),
-        *(Kind.OMS_UNHELD, Kind.OMS_HELD, Kind.OMS_NOT_CANCELLED, Kind.OMS_MISSING),
-    }
-)
-_NEEDS = {
-    OmsNeed.HOLD: (Kind.OMS_UNHELD, "held in Shopify, but OMS may send it out"),
-    OmsNeed.UNHOLD: (Kind.OMS_HELD, "free in Shopify, but OMS holds it"),
-    OmsNeed.CANCEL: (Kind.OMS_NOT_CANCELLED, "cancelled in Shopify in whole or part, but not in OMS"),
-    OmsNeed.CREATE: (Kind.OMS_MISSING, "OMS does not know the order"),
-}
-
-
-@dataclass(frozen=True)
-class OrderSight:
-    """An order's marks as Shopify shows them now."""
-
-    tags: tuple[str, ...]
-    cancelled_at: datetime | None
-    fulfillment: Fulfillment
-    updated_at: datetime
-
-    @property
-    def fingerprint(self) -> str:
-        """The same for the same sight: the stamp, and the marks too, for two changes may fall into one second."""
-        marks = f"{sorted(self.tags)} {self.cancelled_at} {self.fulfillment}"
-        return f"{self.updated_at.isoformat()}-{hashlib.sha256(marks.encode()).hexdigest()[:12]}"
-
-    def differs_from(self, known: Order | OrderSnapshot) -> bool:
-        """True when the marks themselves differ; the stamp alone means nothing."""
-        ours = ({tag.casefold() for tag in known.tags}, known.cancelled_at is None, known.fulfillment)
-        return ours != ({tag.casefold() for tag in self.tags}, self.cancelled_at is None, self.fulfillment)
-
-
-@dataclass(frozen=True)
-class OmsSight:
-    """An order as OMS shows it now. `on_hold` None: OMS does not tell. Keys are line ids."""
-
-    known: bool
-    on_hold: bool | None = None
-    cancelled: Mapping[int, int] | None = None
-
-
-@dataclass(frozen=True)
-class Known:
-    """What we know of one exchange and its order."""
-
-    state: State
-    waited: timedelta  # in this state
-    order: OrderSnapshot
-    hold_decided: bool
-    linked: bool
-    acts: bool  # it is for us to act on Shopify
-    record: OmsRecord | None
-    told: bool  # OMS is to know such an order
-    busy_in_shopify: bool  # an effect is open or parked
-    busy_in_oms: bool
-    acted_at: datetime | None  # when the last effect ended
-
-    def is_settling(self, shopify: OrderSight | None, now: datetime, grace: timedelta) -> bool:
-        """True while a change is so young that its webhook or its consequences may still be on their way."""
-        stamps = (self.order.updated_at, shopify.updated_at if shopify else None, self.acted_at)
-        return self.waited < grace or any(stamp is not None and now - stamp < grace for stamp in stamps)
-
-
-def find_differences(
-    known: Known, shopify: OrderSight | None, oms: OmsSight | None, rules: HoldTags
-) -> list[Difference]:
-    """Everything that differs. `shopify` None: it no longer shows the order; `oms` None: nobody asked OMS."""
-    if shopify is None:
-        return [Difference(Kind.ORDER_GONE, "Shopify no longer shows the order: deleted, or beyond the app's reach")]
-    if known.busy_in_shopify:
-        return []
-    held = is_held(shopify.tags, rules)
-    found = [*_find_in_exchange(known, held=held)]
-    if known.told and not known.busy_in_oms:
-        found += _find_in_oms(known, shopify, oms, held=held or known.hold_decided)
-    if not found and shopify.updated_at >= known.order.updated_at and shopify.differs_from(known.order):
-        found.append(Difference(Kind.MISSED_CHANGE, "the order changed in Shopify and no webhook told us", True))
-    return found
-
-
-def _find_in_exchange(known: Known, *, held: bool) -> Iterable[Difference]:
-    if known.state in (State.RELEASED, State.PARTLY_CANCELLED) and held:
-        yield Difference(Kind.HELD_AGAIN, "the order was freed, and its hold tag is back", True)
-    under_way = known.state in (State.RELEASING, State.CANCELLING)
-    if under_way and known.acts and known.waited > STUCK:
-        yield Difference(Kind.ACT_LOST, f"{known.state} for more than an hour, and nothing is on its way: decide again")
-    waiting = known.state in WAITING or known.state is State.REVIEW
-    if waiting and held and not known.linked and known.waited > UNLINKED:
-        yield Difference(Kind.UNLINKED_ORDER, "on hold for more than a day, and no return is linked to it: link one")
-
-
-def _find_in_oms(known: Known, shopify: OrderSight, oms: OmsSight | None, *, held: bool) -> Iterable[Difference]:
-    """Compared with what OMS shows when it was asked, else with what it has acknowledged.
-
-    What our own record shows too is put right by reading the order again; what somebody changed in OMS is not ours.
-    """
-    order = replace(known.order, tags=shopify.tags, cancelled_at=shopify.cancelled_at)
-    ours = find_oms_needs(order, held=held, record=known.record)
-    shown = _merge(known.record, oms)
-    for need in find_oms_needs(order, held=held, record=shown):
-        kind, detail = _NEEDS[need]
-        by_hand = "" if need in ours else "; it was changed in OMS by somebody else"
-        yield Difference(kind, detail + by_hand, repairable=need in ours)
-
-
-def _merge(record: OmsRecord | None, oms: OmsSight | None) -> OmsRecord | None:
-    if record is None or oms is None:
-        return record
-    if not oms.known:
-        return None
-    on_hold = record.on_hold if oms.on_hold is None else oms.on_hold
-    return replace(record, on_hold=on_hold, cancelled={**record.cancelled, **(oms.cancelled or {})})
-
-
 def find_watched(session: Session, shop_id: int, after: int, limit: int) -> list[Exchange]:
-    """The exchanges to look at, by id: those not settled, and those settled not long ago."""
+    """The exchanges to look at, by id: those not settled, those settled not long ago, and those with a finding."""
     recent = Exchange.since > db_now(-SETTLED_DAYS * _DAY_SECONDS)
+    found = select(Finding.id).where(
+        Finding.shop_id == shop_id,
+        Finding.about == cast(Exchange.order_id, String),
+        Finding.kind.in_(ORDER_KINDS),
+        Finding.cleared_at.is_(None),
+    )
     query = (
         select(Exchange)
-        .where(Exchange.shop_id == shop_id, Exchange.id > after, or_(Exchange.state.not_in(SETTLED), recent))
+        .where(
+            Exchange.shop_id == shop_id,
+            Exchange.id > after,
+            or_(Exchange.state.not_in(SETTLED), recent, found.exists()),
+        )
         .order_by(Exchange.id)
         .limit(limit)
     )
@@ -176,13 +64,21 @@ def read_known(session: Session, exchange: Exchange, settings: Settings, now: da
         order=order,
         hold_decided=exchange.hold_decided,
         linked=session.scalars(linked).first() is not None,
-        acts=settings.qc.actor == "app" or exchange.decided_by is not None,
+        acts=is_ours(Scene(session, shop_id, settings), exchange),
+        binds=settings.exchange.fulfillment_hold,
+        left=_find_left(session, shop_id, order_id),
         record=record,
         told=settings.oms.sync != "none" and (record is not None or settings.oms.create_orders),
         busy_in_shopify=any(row.state in _OPEN for row in effects if row.lane.startswith("shopify:")),
         busy_in_oms=any(row.state in _OPEN for row in effects if row.lane.startswith("oms:")),
         acted_at=max((row.ended_at for row in effects if row.ended_at), default=None),
     )
+
+
+def _find_left(session: Session, shop_id: int, order_id: int) -> dict[int, int]:
+    cut = find_last(session, shop_id, cut_of(order_id))
+    left: dict[str, int] = cut.wanted["left"] if cut is not None and cut.state == "done" else {}
+    return {int(line): quantity for line, quantity in left.items()}
 
 
 def _list_effects(session: Session, shop_id: int, order_id: int) -> Sequence[Row[str, str, datetime | None]]:

@@ -3,43 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.db import db_now
+from core.domain.differences import Difference, Kind
 from core.models import Finding
-
-
-class Kind(StrEnum):
-    """What can be found: docs/watch.md says what each means and what heals it."""
-
-    MISSED_CHANGE = "missed_change"
-    ORDER_GONE = "order_gone"
-    HELD_AGAIN = "held_again"
-    OMS_UNHELD = "oms_unheld"
-    OMS_HELD = "oms_held"
-    OMS_NOT_CANCELLED = "oms_not_cancelled"
-    OMS_MISSING = "oms_missing"
-    ACT_LOST = "act_lost"
-    UNLINKED_ORDER = "unlinked_order"
-    UNLINKED_VERDICT = "unlinked_verdict"
-    EFFECT_PARKED = "effect_parked"
-    NEEDS_REAUTH = "needs_reauth"
-    SCOPES_MISSING = "scopes_missing"
-    API_VERSION = "api_version"
-    DATA_REQUEST = "data_request"
-
-
-@dataclass(frozen=True)
-class Difference:
-    """One thing found. `repairable`: reading the order again may put it right."""
-
-    kind: Kind
-    detail: str
-    repairable: bool = False
 
 
 def keep_findings(

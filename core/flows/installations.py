@@ -16,8 +16,9 @@ from sqlalchemy.orm import Session
 
 from core.crypto import Keyring
 from core.db import db_now
+from core.domain.differences import Difference, Kind
 from core.errors import NeedsSettings
-from core.flows.findings import Difference, Kind, keep_findings
+from core.flows.findings import keep_findings
 from core.flows.tenants import begin_installation, token_place
 from core.models import Shop
 

@@ -13,9 +13,10 @@ from sqlalchemy.orm import Session
 from core.addresses import AddressGuard
 from core.crypto import Keyring
 from core.db import db_now, insert_once
+from core.domain.differences import Kind
 from core.domain.exchange import SETTLED
 from core.errors import BadInput
-from core.flows.findings import Kind, keep_findings
+from core.flows.findings import keep_findings
 from core.models import Effect, Event, Exchange, SettingsVersion, Shop
 from core.relay.inbox import record_event
 from core.settings import Settings, merge_secrets, parse_settings, split_secrets

@@ -108,6 +108,34 @@ def release(world: World, shop: Shop, item: FulfillmentOrder, hold_ids: list[str
     return gone
 
 
+def split_off(world: World, shop: Shop, item: FulfillmentOrder, kept: dict[str, int]) -> FulfillmentOrder | None:
+    """What is not kept goes to a new fulfillment order; holds stay where they are."""
+    made = _split(world, shop, item, kept)
+    if made is not None:
+        event = announce_order(world, shop, item.order, moves=True)
+        world.announce(
+            shop, "fulfillment_orders/split", {**_told(item), "remaining_fulfillment_order": _name(made)}, event
+        )
+    return made
+
+
+def move(world: World, shop: Shop, item: FulfillmentOrder) -> FulfillmentOrder:
+    """All that is left goes to a new fulfillment order, as when another location is to send it; holds stay behind."""
+    lines = [
+        FulfillmentOrderLine(world.next_id(), line.line_item, line.remaining_quantity, line.remaining_quantity)
+        for line in item.line_items
+        if line.remaining_quantity
+    ]
+    item.base_status, item.fulfillment_holds = "CLOSED", []
+    made = FulfillmentOrder(world.next_id(), item.order, item.location, world.now().replace(microsecond=0), lines)
+    item.order.fulfillment_orders.append(made)
+    register(shop, made, *lines)
+    event = announce_order(world, shop, item.order, moves=True)
+    told = {"original_fulfillment_order": _name(item), "moved_fulfillment_order": _name(made)}
+    world.announce(shop, "fulfillment_orders/moved", told, event)
+    return made
+
+
 def cancel_request(
     world: World, shop: Shop, item: FulfillmentOrder
 ) -> tuple[FulfillmentOrder, FulfillmentOrder | None]:
@@ -129,4 +157,8 @@ def cancel_request(
 
 
 def _told(item: FulfillmentOrder) -> dict[str, Any]:
-    return {"fulfillment_order": {"id": item.id, "status": item.status.lower()}}
+    return {"fulfillment_order": _name(item)}
+
+
+def _name(item: FulfillmentOrder) -> dict[str, Any]:
+    return {"id": item.id, "status": item.status.lower()}

@@ -176,6 +176,25 @@ class Staff(World):
                     holding.release(self, found, item, None)
             return plain(order)
 
+    def split_order(self, shop: str, order_id: Ref) -> View:
+        """Each open fulfillment order keeps its first line; the others go to a new one."""
+        with self.lock:
+            found = self.shop(shop)
+            order = self.find_order(found, order_id)
+            for item in [one for one in order.fulfillment_orders if one.is_open]:
+                first = item.line_items[0]
+                holding.split_off(self, found, item, {first.id: first.remaining_quantity})
+            return plain(order)
+
+    def move_order(self, shop: str, order_id: Ref) -> View:
+        """Another location is to send it: each open fulfillment order is replaced by a new one."""
+        with self.lock:
+            found = self.shop(shop)
+            order = self.find_order(found, order_id)
+            for item in [one for one in order.fulfillment_orders if one.is_open]:
+                holding.move(self, found, item)
+            return plain(order)
+
     def submit_fulfillment(self, shop: str, order_id: Ref) -> View:
         """Send the open fulfillment orders to a fulfillment service."""
         with self.lock:

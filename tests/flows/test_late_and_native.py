@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
-from core.domain.orders import FulfillmentOrder
-from core.flows.orders import load_order, note_order
-from core.flows.scene import Scene
-from core.flows.tenants import load_settings
+import pytest
+
 from tests.flows.stage import HOLD, Stage
 from tests.flows.test_tags_and_holds import holds
 
@@ -110,18 +107,22 @@ def test_a_fulfillment_hold_taken_off_by_hand_stays_off(stage: Stage) -> None:
     assert holds(stage, order) == []
 
 
-def test_our_hold_is_placed_on_new_fulfillment_orders(stage: Stage) -> None:
-    """A fulfillment order that was split off or moved has a new id and no hold: it gets one."""
+@pytest.mark.parametrize("what", ["split_order", "move_order"])
+def test_our_hold_is_placed_again_after_a_split_or_a_move(stage: Stage, what: str) -> None:
+    """A fulfillment order that was split off or moved has a new id and no hold: it gets one, and both go at the end."""
+    stage.sandbox.shopify.topics = {"orders/create", "fulfillment_orders/split", "fulfillment_orders/moved"}
     stage.configure({"exchange": {"fulfillment_hold": True}})
-    order = stage.new_order(LINES)
+    order = stage.new_order([*LINES, {"sku": "NEW-B", "quantity": 1}])
     stage.settle()
-    with stage.runtime.database.write() as session:
-        known = load_order(session, stage.shop_id, order["id"])
-        assert known is not None
-        assert known.fulfillment_orders is not None
-        other = FulfillmentOrder(known.fulfillment_orders[0].id + 1, ours=False, holdable=True)
-        split = replace(known, fulfillment_orders=(*known.fulfillment_orders, other))
-        settings = load_settings(session, stage.shop_id)
-        note_order(Scene(session, stage.shop_id, settings), split)
-    wanted = [one.wanted for one in stage.effects("shopify.hold_order")]
-    assert wanted[-1] == {"held": True, "on": [other.id]}
+    before = stage.shopify_order(order)["holds"]
+    getattr(stage.sandbox.shopify, what)(stage.shop, order["id"])
+    stage.settle()
+    after = stage.shopify_order(order)["holds"]
+    assert [one["handle"] for one in after] == ["returnbridge"] * (2 if what == "split_order" else 1)
+    assert {one["fulfillment_order"] for one in after} - {one["fulfillment_order"] for one in before}
+    stage.sandbox.shopify.topics = {"orders/updated"}
+    stage.push_return({"A": "S", "B": "S"})
+    stage.judge({"A": "PASS", "B": "PASS"})
+    stage.settle()
+    assert stage.state(order)[0] == "released"
+    assert holds(stage, order) == []

@@ -1,4 +1,5 @@
-"""How long the proof runs. `make proof` makes 300 runs; `HYPOTHESIS_PROFILE=long` tries far more and is never the same.
+"""How long the proof runs: 300 runs of 30 steps, in `make test` too. `HYPOTHESIS_PROFILE=quick` makes fewer, for work
+in between; `long` tries far more and is never the same.
 
 The ordinary run is the same every time. A failure is shown as short as two minutes can make it.
 """
@@ -19,7 +20,7 @@ def is_long() -> bool:
 
 def choose_settings(share: float = 1, *, seeded: bool = False) -> settings:
     """The settings of this run; `share` of the runs for what needs fewer. `seeded`: the caller names a seed."""
-    runs = RUNS[os.environ.get("HYPOTHESIS_PROFILE", "quick")]
+    runs = RUNS[os.environ.get("HYPOTHESIS_PROFILE", "proof")]
     return settings(
         max_examples=max(1, round(runs * share)),
         stateful_step_count=50 if is_long() else 30,

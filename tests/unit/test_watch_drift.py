@@ -10,11 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.domain.differences import ORDER_KINDS, Kind, Known, OmsSight, OrderSight, find_differences
 from core.domain.exchange import State
 from core.domain.orders import Fulfillment, HoldTags, OmsRecord, OrderLine, OrderSnapshot
 from core.errors import Permanent
-from core.flows.drift import ORDER_KINDS, Known, OmsSight, OrderSight, find_differences
-from core.flows.findings import Kind
 from oms_bridge.reconcile import parse_order
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -39,6 +38,8 @@ def make_known(order: OrderSnapshot, record: OmsRecord | None, **facts: Any) -> 
         "hold_decided": False,
         "linked": True,
         "acts": True,
+        "binds": True,
+        "left": {},
         "told": True,
         "busy_in_shopify": False,
         "busy_in_oms": False,
