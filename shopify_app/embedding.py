@@ -75,7 +75,8 @@ def guard(pages: Blueprint, runtime: Runtime) -> None:
 
     @pages.app_context_processor
     def offer() -> dict[str, Any]:
-        return {"link_to": link_to, **_head(runtime.config)}
+        visitor: Visitor | None = g.get("visitor")
+        return {"link_to": link_to, "shop_domain": visitor.domain if visitor else "", **_head(runtime.config)}
 
 
 def _enter(keeper: TokenKeeper, visitor: Visitor) -> int:

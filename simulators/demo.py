@@ -39,7 +39,8 @@ class Demo:
         scopes = tuple(declared["access_scopes"]["scopes"].split(","))
         self.sandbox = Sandbox(f"http://127.0.0.1:{port}", key, secret, ports=ports, scopes=scopes)
         subscriptions = declared.get("webhooks", {}).get("subscriptions", [])
-        self.sandbox.shopify.topics = {topic for one in subscriptions for topic in one.get("topics", [])}
+        self.sandbox.shopify.topics = {topic for one in subscriptions for topic in list_topics(one)}
+        self.sandbox.shopify.open_shop("second-demo.myshopify.com", scopes).installed = False
         self.sandbox.start()
         self.product = Product(folder, port, self.sandbox.shopify_url, key, secret)
 
@@ -158,6 +159,11 @@ class Demo:
         self.sandbox.close()
 
 
+def list_topics(subscription: Json) -> list[str]:
+    """The topics of one subscription of `shopify.app.toml`."""
+    return [*subscription.get("topics", []), *subscription.get("compliance_topics", [])]
+
+
 def step(who: str, what: str) -> None:
     """One line of the story."""
     print(f"{who:>10}  {what}", flush=True)
@@ -199,6 +205,7 @@ def stay(demo: Demo) -> None:
         signal.signal(number, lambda *_: stop.set())
     print()
     step("app", f"{demo.product.url}/readyz")
+    step("admin", f"{demo.sandbox.shopify_url}/{demo.sandbox.shop}/admin  (the app inside a stand-in Shopify admin)")
     step("sandbox", f"{demo.sandbox.control_url}  (press QC pass, QC fail, new exchange; see what each system says)")
     step("logs", str(demo.product.folder))
     step("stop", "Ctrl-C")

@@ -47,6 +47,7 @@ class Product:
             "SHOPIFY_API_KEY": api_key,
             "SHOPIFY_API_SECRET": api_secret,
             "SHOPIFY_ADMIN_URL": admin_url + "/{shop}",
+            "SHOPIFY_CDN_URL": admin_url,
             "ENCRYPTION_KEYS": "sandbox:" + base64.b64encode(secrets.token_bytes(32)).decode(),
             "ALLOW_PRIVATE_NETWORKS": "127.0.0.0/8",
             "SETTLE_SECONDS": "2",

@@ -7,6 +7,7 @@ from typing import Any
 
 from simulators.faults import Faults
 from simulators.serving import Served, serve
+from simulators.shopify.admin import in_front, make_admin
 from simulators.shopify.base import Refused
 from simulators.shopify.oauth import Tokens, make_id_token
 from simulators.shopify.server import AdminApi, name_of
@@ -56,7 +57,8 @@ class ShopifySimulator(Staff):
         self.delivery = Delivery(api_secret, self.later)
         self.app_url = app_url
         self.oauth = Tokens(self)
-        self.wsgi = self.faults.wrap(AdminApi(self, self.oauth), name_of)
+        self.id_token_seconds = 60.0
+        self.wsgi = in_front(make_admin(self), self.faults.wrap(AdminApi(self, self.oauth), name_of))
         self._served: Served | None = None
 
     @property

@@ -32,7 +32,8 @@ class Stage:
         key, secret = config.shopify_api_key, config.shopify_api_secret
         self.sandbox = Sandbox("http://127.0.0.1:1", key, secret, scopes=SCOPES).start()
         self.sandbox.shopify.topics = set(ORDER_TOPICS)
-        self.config = config.model_copy(update={"shopify_admin_url": self.sandbox.shopify_url + "/{shop}"})
+        shopify = self.sandbox.shopify_url
+        self.config = config.model_copy(update={"shopify_admin_url": shopify + "/{shop}", "shopify_cdn_url": shopify})
         self.app = create_app(self.config)
         self.runtime: Runtime = self.app.extensions["returnbridge"]
         self.server = serve(self.app.wsgi_app)
