@@ -1,0 +1,198 @@
+"""The promise, as checks over the evidence: nothing lost, nothing doubled, nothing stuck, every lane in order."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+from tests.crash.evidence import Evidence
+from tests.crash.shopify import HOLD
+
+OUTCOMES = {"handled", "ignored", "unknown", "parked"}
+
+
+@dataclass
+class Verdict:
+    """`faults`: law -> what breaks it. `visible`: what did not come out as meant, but is shown with a reason."""
+
+    faults: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    visible: Counter[str] = field(default_factory=Counter)
+
+    def __bool__(self) -> bool:
+        return not any(self.faults.values())
+
+    def __str__(self) -> str:
+        lines = [f"{law}: {len(found)}, e.g. {'; '.join(found[:4])}" for law, found in self.faults.items() if found]
+        shown = ", ".join(f"{why} x{times}" for why, times in self.visible.most_common(6))
+        return "\n".join(lines or ["0 lost, 0 doubled, 0 both, 0 stuck, 0 wrong, lanes in order"]) + (
+            f"\nvisible with a reason: {sum(self.visible.values())} ({shown})" if self.visible else ""
+        )
+
+
+def judge(found: Evidence) -> Verdict:
+    """Every law over the whole run."""
+    verdict = Verdict()
+    for law, find in LAWS.items():
+        verdict.faults[law] += find(found)
+    _judge_stories(found, verdict)
+    return verdict
+
+
+def find_lost(found: Evidence) -> Iterator[str]:
+    """Accepted with a 2xx and not stored as often."""
+    for mark, times in found.told["accepted"].items():
+        stored = len(found.marks.get(mark, ()))
+        sent = found.told["sent"][mark]
+        if stored < (1 if sent["source"] == "shopify" else times):
+            yield f"{sent['topic']} {sent['about']} accepted {times} times, stored {stored}"
+
+
+def find_doubled(found: Evidence) -> Iterator[str]:
+    """Done more than once at the receiver, or stored twice under one delivery id."""
+    told = found.told
+    for mark, ids in found.marks.items():
+        if len(ids) > 1 and told["sent"].get(mark, {}).get("source") == "shopify":
+            yield f"webhook {mark} stored {len(ids)} times"
+    yield from (f"order {key} made {one['made']} times" for key, one in told["oms_orders"].items() if one["made"] > 1)
+    yield from (f"return {key} made {one['made']} times" for key, one in told["oms_returns"].items() if one["made"] > 1)
+    for key, one in told["orders"].items():
+        if one["refunds"] > 1 or len(one["jobs"]) > 1:
+            yield f"order {key} cancelled {len(one['jobs'])} times, refunded {one['refunds']} times"
+    wanted = Counter(effect.about for effect in found.effects if effect.kind == "partner.report_qc")
+    for mark, keys in told["messages"].items():
+        most = wanted[mark[3:]] if mark.startswith("qc:") else len(found.marks.get(mark, ()))
+        if len(keys) > most:
+            yield f"partner heard {mark} under {len(keys)} keys, {most} at most were meant"
+
+
+def find_both(found: Evidence) -> Iterator[str]:
+    """Released and cancelled whole."""
+    for key, order in found.told["orders"].items():
+        if order["lifted"] and order["jobs"] and not order["seller"]:
+            yield f"order {key} in Shopify"
+        oms = found.told["oms_orders"].get(key)
+        gone = oms and all(oms["cancelled"].get(line, 0) >= many for line, many in oms["ordered"].items())
+        if oms and gone and "unhold" in oms["heard"] and not order["seller"]:
+            yield f"order {key} in OMS"
+
+
+def find_stuck(found: Evidence) -> Iterator[str]:
+    """Without an end, though the time for it is over."""
+    yield from (f"event {one.id} {one.topic}: {one.reason}" for one in found.events if one.outcome is None)
+    for one in found.effects:
+        if one.state in ("pending", "sending"):
+            yield f"effect {one.id} {one.kind} {one.state}: {one.reason}"
+
+
+def find_unnamed(found: Evidence) -> Iterator[str]:
+    """An end without a name or a reason."""
+    for one in found.events:
+        if one.outcome is not None and (one.outcome not in OUTCOMES or not one.reason):
+            yield f"event {one.id}: {one.outcome}"
+    for one in found.effects:
+        if one.state in ("parked", "superseded") and not one.reason:
+            yield f"effect {one.id}: {one.state}"
+
+
+def find_out_of_order(found: Evidence) -> Iterator[str]:
+    """A lane's later effect sent before an earlier one had ended."""
+    yield from found.told["out_of_order"]
+    lanes: dict[tuple[int, str], list[Any]] = defaultdict(list)
+    for one in found.effects:
+        lanes[one.shop_id, one.lane].append(one)
+    for lane in lanes.values():
+        for before, after in pairwise(lane):
+            began = found.first_sends.get(after.id)
+            if began and before.id in found.first_sends and before.ended_at and began < before.ended_at:
+                yield f"effect {after.id} {after.kind} began before {before.id} {before.kind} had ended"
+
+
+LAWS: dict[str, Callable[[Evidence], Iterator[str]]] = {
+    "lost": find_lost,
+    "doubled": find_doubled,
+    "released and cancelled": find_both,
+    "stuck": find_stuck,
+    "without a name": find_unnamed,
+    "out of order": find_out_of_order,
+}
+
+
+def _judge_stories(found: Evidence, verdict: Verdict) -> None:
+    """Each story came out as it must; or it is visible, and the reason is counted."""
+    shown = _find_visible(found)
+    for story in found.told["stories"]:
+        faults = [*_compare(story, found.told), *_compare_return(story, found)]
+        why = shown.get(story["order_id"]) or shown.get(story["return_code"])
+        if faults and why:
+            verdict.visible[f"{story['kind']}: {why[:70]}"] += 1
+        else:
+            verdict.faults["wrong"] += [f"{story['kind']} {story['order_id']}: {fault}" for fault in faults]
+
+
+def _find_visible(found: Evidence) -> dict[Any, str]:
+    """What a person is shown a reason for: by order id and by return code."""
+    shown: dict[Any, str] = {}
+    for one in found.exchanges.values():
+        if one.state == "review":
+            shown[one.order_id] = f"review: {one.code}"
+    for mark, ids in found.marks.items():
+        about = found.told["sent"].get(mark, {}).get("about")
+        for event in (one for one in found.events if one.id in ids and one.outcome == "parked"):
+            shown[about] = f"event: {event.reason}"
+    for one in found.effects:
+        if one.state == "parked":
+            shown[int(one.about) if one.about.isdecimal() else one.about] = f"{one.kind}: {one.reason}"
+    for key, words in found.told["refused"].items():
+        shown[int(key)] = f"told OMS: {words}"
+    return shown
+
+
+def _compare(story: dict[str, Any], told: dict[str, Any]) -> Iterator[str]:
+    """Shopify and OMS, against what the story asks for."""
+    key = str(story["order_id"])
+    order, oms = told["orders"].get(key), told["oms_orders"].get(key)
+    if order is None:
+        return
+    end = story["kind"]
+    if end == "flip":
+        end = "fail" if "FAIL" in story["verdicts"][-1].values() else "pass"
+    if end == "fail":
+        if not (order["cancelled"] and order["refunds"] == 1):
+            yield f"not cancelled and refunded once: {order['refunds']}"
+        if oms and any(oms["cancelled"].get(line, 0) < many for line, many in oms["ordered"].items()):
+            yield "OMS was not told of the cancel"
+        return
+    if order["cancelled"]:
+        yield "cancelled"
+    held = end == "none"
+    if (HOLD in order["tags"]) != held:
+        yield "still on hold in Shopify" if not held else "not on hold in Shopify"
+    if oms is None or oms["on_hold"] != held:
+        yield "unknown to OMS" if oms is None else f"OMS says on hold: {oms['on_hold']}"
+    first = str(story["order_id"] * 10)
+    cut = end in ("mixed", "seller")
+    if (order["lines"][0]["current"] == 0) != cut:
+        yield f"the first line has {order['lines'][0]['current']}"
+    if oms and (oms["cancelled"].get(first, 0) if first in oms["ordered"] else int(cut)) != int(cut):
+        yield f"OMS has cancelled {oms['cancelled']}"
+    heard = oms["heard"] if oms and end == "mixed" else []
+    if {"cancel", "unhold"} <= set(heard) and heard.index("unhold") < heard.index("cancel"):
+        yield "OMS heard the unhold before the cancel"
+
+
+def _compare_return(story: dict[str, Any], found: Evidence) -> Iterator[str]:
+    """OMS expects the return and knows its status; the partner got every push."""
+    code = story["return_code"]
+    known, row = found.told["oms_returns"].get(code), found.returns.get(code)
+    if row is None:
+        return
+    if known is None:
+        yield f"OMS does not expect {code}"
+    elif row.status_text is not None and known["status"] != row.status_text:
+        yield f"OMS believes {code} is {known['status']}, it is {row.status_text}"
+    for mark in found.told["by_return"].get(code, ()):
+        if len(found.told["messages"].get(mark, ())) < len(found.marks.get(mark, ())):
+            yield f"the partner was not told all of {code}"

@@ -1,0 +1,51 @@
+"""What goes wrong on the far side: some answers are 503, some are lost after the work was done, some come late."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from tests.crash.wire import Answer
+
+RATES = {"unavailable": 0.04, "lost": 0.03, "slow": 0.02}
+_DONE_BEFORE_503 = 0.3  # a gateway gave up on something that was done all the same
+_SLOW = (0.4, 1.8)  # seconds; the product's calls end after 1 s here, so the later ones land after it has gone
+
+
+class Mischief:
+    """Decides each request's fate. `special` overrides the rates of one operation."""
+
+    def __init__(self, seed: int, rates: dict[str, float], special: dict[str, dict[str, float]]):
+        self._random = random.Random(seed)
+        self._rates, self._special = rates, special
+        self.counts: Counter[str] = Counter()
+        self.calm = False
+
+    def _pick(self, operation: str) -> str:
+        at = self._random.random()
+        rates = {} if self.calm else self._special.get(operation, self._rates)
+        for fate, share in rates.items():
+            at -= share
+            if at < 0:
+                self.counts[fate] += 1
+                return fate
+        return "well"
+
+    async def treat(self, operation: str, act: Callable[[], Any]) -> Answer:
+        """Do it, and answer as fate has it. `act` returns (status, body)."""
+        fate = self._pick(operation)
+        if fate == "unavailable":
+            if self._random.random() < _DONE_BEFORE_503:
+                act()
+            return 503, {"message": "try later"}
+        if fate == "dropped":  # nothing is done, and nobody hears so
+            return None
+        if fate == "lost":
+            act()
+            return None
+        if fate == "slow":
+            await asyncio.sleep(self._random.uniform(*_SLOW))
+        return act()  # type: ignore[no-any-return]

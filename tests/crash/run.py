@@ -1,0 +1,126 @@
+"""One run: everything is started, the world begins, faults fall, calm comes, and the evidence is judged."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from core.db import Database
+from core.models import Effect, Event
+from tests.crash.chaos import Case, Chaos, Faults
+from tests.crash.checks import Verdict, judge
+from tests.crash.evidence import gather
+from tests.crash.house import House, Scale
+
+CALM_SECONDS = 120.0
+_MOST_BACKLOG = 150
+
+
+@dataclass
+class Result:
+    """How a run went."""
+
+    scale: Scale
+    verdict: Verdict
+    accepted: int
+    stories: int
+    seconds: float
+    calm_seconds: float
+    faults: Counter[str]
+    outcomes: Counter[str]
+    states: Counter[str]
+    missed: list[Case]  # failpoints that were named and never reached
+    troubles: list[str]
+
+    def __bool__(self) -> bool:
+        return bool(self.verdict) and not self.missed and not self.troubles
+
+    def __str__(self) -> str:
+        what = ", ".join(f"{many} {kind}" for kind, many in sorted(self.faults.items()))
+        missed = f"\nnever reached: {self.missed}" if self.missed else ""
+        troubles = f"\nthe harness itself failed: {self.troubles[0]}" if self.troubles else ""
+        return (
+            f"seed {self.scale.seed} on {self.scale.database}: {self.accepted} events accepted of {self.stories} "
+            f"stories in {self.seconds:.0f} s, calm after {self.calm_seconds:.0f} s\nfaults: {what}\n"
+            f"events: {dict(self.outcomes)}; effects: {dict(self.states)}\n{self.verdict}{missed}{troubles}"
+        )
+
+
+def run(scale: Scale, faults: Faults, *, most_seconds: float, say: bool = True, keep: bool = False) -> Result:
+    """A whole run, bounded in time: when the load's time is up, calm comes with what was accepted until then."""
+    house = House(scale)
+    chaos = Chaos(house, faults)
+    try:
+        house.start_all()
+        began = time.monotonic()
+        chaos.start()
+        try:
+            _carry_load(house, chaos, began, most_seconds, say=say)
+        finally:
+            chaos.end()
+        seconds = time.monotonic() - began
+        calm = _await_calm(house, say=say)
+        progress = house.ask("progress")
+        found = gather(house)
+        missed = [*chaos.open_cases, *([chaos._case[0]] if chaos._case else [])]
+        faults_done = chaos.done + Counter(found.told["mischief"])
+        result = Result(
+            scale, judge(found), progress["accepted"], progress["stories"], seconds, calm, faults_done,
+            found.outcomes, Counter(one.state for one in found.effects), missed, chaos.troubles,
+        )  # fmt: skip
+        keep = keep or not result
+        if keep and say:
+            print(f"kept: {house.folder}", flush=True)
+        return result
+    finally:
+        house.close(keep=keep)
+
+
+def _carry_load(house: House, chaos: Chaos, began: float, most_seconds: float, *, say: bool) -> None:
+    """Until enough events were accepted and every armed failpoint was hit, or the time is up."""
+    database = Database(house.url)
+    said, rate = began, house.scale.rate
+    while time.monotonic() - began < most_seconds:
+        time.sleep(0.5)
+        progress = house.ask("progress")
+        cases = len(chaos.open_cases) + (chaos._case is not None)
+        if not progress["launching"] and not cases:
+            break
+        if cases and progress["accepted"] + 100 > house.scale.events:
+            house.ask(f"more?events={progress['accepted'] + 400}")
+        backlog = count_waiting(database)
+        house.ask(f"pace?rate={0 if backlog > _MOST_BACKLOG else rate}")
+        if say and time.monotonic() - said > 10:
+            said = time.monotonic()
+            print(f"  {said - began:4.0f} s: {progress['accepted']} accepted, {backlog} waiting, {cases} failpoints"
+                  f" to come, {chaos.done['kills']} kills", flush=True)  # fmt: skip
+    database.dispose()
+
+
+def count_waiting(database: Database) -> int:
+    """Events and effects without an end; a large number while the database is away."""
+    try:
+        with database.read() as session:
+            events = session.scalars(select(func.count(Event.id)).where(Event.outcome.is_(None))).one()
+            open_states = Effect.state.in_(("pending", "sending"))
+            return events + session.scalars(select(func.count(Effect.id)).where(open_states)).one()
+    except SQLAlchemyError:
+        return 10_000
+
+
+def _await_calm(house: House, *, say: bool) -> float:
+    """Seconds until nothing waits any more, here or outside; bounded."""
+    house.ask("calm")
+    database, began, quiet = Database(house.url), time.monotonic(), 0
+    while time.monotonic() - began < CALM_SECONDS and quiet < 4:
+        time.sleep(0.5)
+        idle = count_waiting(database) == 0 and house.ask("progress")["open"] == 0
+        quiet = quiet + 1 if idle else 0
+    database.dispose()
+    if say:
+        print(f"  calm after {time.monotonic() - began:.0f} s", flush=True)
+    return time.monotonic() - began
