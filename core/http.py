@@ -11,7 +11,8 @@ import json
 import math
 import re
 import socket
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,6 +92,19 @@ class _GuardedAdapter(HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = _guarded_pools(self._guard)
 
 
+_speaking = threading.local()  # `until`: when this thread's lease of what it speaks about runs out
+
+
+@contextlib.contextmanager
+def speak_until(moment: float) -> Iterator[None]:
+    """Inside, no call begins that might outlast this moment on the monotonic clock: by then another worker may look."""
+    _speaking.until = moment
+    try:
+        yield
+    finally:
+        del _speaking.until
+
+
 class HttpDoor:
     """Sends one request and returns the answer; holds no cookies, follows no redirect, uses no proxy."""
 
@@ -124,6 +138,8 @@ class HttpDoor:
         _check_headers(sent_headers)
         hit("call.before")
         end = monotonic() + deadline_seconds
+        if end > getattr(_speaking, "until", math.inf):
+            raise Transient("too little of the lease was left for another call")
         set_deadline(end)
         try:
             with self._session.request(

@@ -69,7 +69,10 @@ def _hold_rules(scene: Scene) -> dict[str, Any]:
 
 
 def want_cancel(scene: Scene, order_id: int, delay_seconds: float, *, only_if_held: bool) -> None:
-    """The whole order is cancelled, after a delay in which a contrary verdict or a person can stop it."""
+    """The whole order is cancelled, after a delay in which a contrary verdict or a person can stop it.
+
+    `only_if_held`: a hold that was there and is gone was lifted by somebody; one never written was lifted by nobody.
+    """
     rules = scene.settings.cancel
     params = {
         "reason": rules.reason,
@@ -83,13 +86,13 @@ def want_cancel(scene: Scene, order_id: int, delay_seconds: float, *, only_if_he
     _want(scene, SHOPIFY_CANCEL_ORDER, fate_of(order_id), order_id, end, params=params, delay_seconds=delay_seconds)
 
 
-def want_cut(scene: Scene, order_id: int, left: Mapping[int, int], delay_seconds: float) -> bool:
+def want_cut(scene: Scene, order_id: int, left: Mapping[int, int], delay_seconds: float, *, only_if_held: bool) -> bool:
     """These lines keep these quantities. True when that is a new decision."""
     rules = scene.settings.cancel
     params = {
         "restock": rules.restock,
         "notify_customer": rules.notify_customer,
-        "held_by": _hold_rules(scene),
+        "held_by": _hold_rules(scene) if only_if_held else None,
     }
     end = {"left": {str(line): quantity for line, quantity in sorted(left.items())}}
     aspect = cut_of(order_id)

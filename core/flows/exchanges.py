@@ -187,7 +187,7 @@ def _cancel(scene: Scene, case: Case) -> None:
         if exchange.decided_by is not None:
             withdraw(scene.session, scene.shop_id, fate_of(order_id), "it is decided anew")
         delay = 0 if at_once else scene.settings.cancel.cooling_off_minutes * 60
-        want_cancel(scene, order_id, delay, only_if_held=not at_once)
+        want_cancel(scene, order_id, delay, only_if_held=exchange.seen_held and not at_once)
     else:
         withdraw(scene.session, scene.shop_id, fate_of(order_id), "failed lines are cancelled first")
         _keep_cut(scene, case)
@@ -209,6 +209,6 @@ def _keep_cut(scene: Scene, case: Case) -> None:
         withdraw(scene.session, scene.shop_id, cut_of(order_id), "no line is to be cancelled any more")
         return
     delay = scene.settings.cancel.cooling_off_minutes * 60
-    if want_cut(scene, order_id, case.plan.left, delay) and mixed:
+    if want_cut(scene, order_id, case.plan.left, delay, only_if_held=exchange.seen_held) and mixed:
         withdraw(scene.session, scene.shop_id, fate_of(order_id), "other lines are cancelled first")
         want_release(scene, order_id)

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from core.clock import monotonic
 from core.db import db_now, lock_row, read_clock
 from core.errors import Ambiguous, Fault, Throttled, Transient
+from core.http import speak_until
 from core.logs import log_incident
 from core.models import Attempt, Effect, Shop
 from core.registry import Absent, Done, Job, NotNeeded, Waiting
@@ -78,7 +79,8 @@ def _carry_out(runtime: Runtime, claim: Claim, prepared: Prepared, claimed_at: f
     if began - claimed_at > LEASE_SECONDS * SEND_SHARE:
         result: Result = Throttled("the worker was too slow to start", retry_after=1)
     else:
-        result = _act(runtime, prepared)
+        with speak_until(claimed_at + LEASE_SECONDS):
+            result = _act(runtime, prepared)
     _conclude(runtime, claim, prepared, result, monotonic() - began)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
+from core.clock import monotonic
 from core.db import db_now, lock_row
 from core.errors import BadInput, Fault, NeedsSettings, Permanent, Throttled, Transient
 from core.failpoints import hit
@@ -15,24 +16,36 @@ from core.logs import log_incident
 from core.models import Event, Shop
 from core.registry import Delivery, Outcome, parked, unknown
 from core.relay.backoff import SETTINGS_SECONDS, THROTTLE_SECONDS, add_jitter, next_wait
-from core.relay.inbox import Claim, LeaseLost, claim_events, read_body
+from core.relay.inbox import LEASE_SECONDS, Claim, LeaseLost, claim_events, read_body
 from core.runtime import Runtime
+
+THINK_SHARE = 0.4  # of the lease: past it no event is begun, for it might not end before another worker has it
 
 logger = logging.getLogger(__name__)
 
 
 def think(runtime: Runtime, limit: int = 20) -> int:
     """Claim and think about what waits. Returns how many events were claimed."""
+    claimed_at = monotonic()
     with runtime.database.write("think.claim") as session:
         claims = claim_events(session, limit)
     for claim in claims:
         try:
+            if monotonic() - claimed_at > LEASE_SECONDS * THINK_SHARE:
+                _give_back(runtime, claim)
+                continue
             think_about(runtime, claim)
         except LeaseLost:
             logger.warning("event %s: the lease ran out while thinking; another worker has it", claim.id)
         except Fault as error:  # its body does not open: a key is missing, or the row was altered
             _end(runtime, claim, parked(str(error)))
     return len(claims)
+
+
+def _give_back(runtime: Runtime, claim: Claim) -> None:
+    """Too much of the lease is gone to begin: what is not begun is free at once, not when the lease runs out."""
+    with runtime.database.write() as session:
+        _write(session, claim, {"lease_until": None})
 
 
 def think_about(runtime: Runtime, claim: Claim) -> None:

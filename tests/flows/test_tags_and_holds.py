@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.flows.stage import HOLD, REPLACEMENT, Stage
 
 LINES = [{"sku": "NEW-A", "quantity": 1}]
@@ -25,6 +27,18 @@ def test_an_order_without_the_hold_tag_is_given_it_and_oms_creates_it_on_hold(st
     finish(stage)
     assert stage.state(order)[0] == "released"
     assert stage.oms_calls(order) == ["unhold"]
+
+
+@pytest.mark.parametrize("said", [{"A": "FAIL"}, {"A": "FAIL", "B": "PASS"}])
+def test_a_failed_verdict_that_came_before_the_hold_tag_was_written_is_no_hand_that_lifted_it(
+    stage: Stage, said: dict[str, str]
+) -> None:
+    stage.push_return(dict.fromkeys(said, "S"))
+    stage.judge(said)
+    lines = [{"sku": f"NEW-{unit}", "quantity": 1, "properties": {"return_item_code": unit}} for unit in said]
+    order = stage.new_order(lines, tags=[REPLACEMENT])
+    stage.settle()
+    assert stage.state(order)[0] == ("cancelled" if len(said) == 1 else "partly_cancelled")
 
 
 def test_without_apply_hold_tag_it_goes_to_review(stage: Stage) -> None:

@@ -15,6 +15,7 @@ from core.errors import BadInput, NeedsSettings, Permanent, Throttled, Transient
 from core.flows import tenants
 from core.models import Effect, Event, ReturnOrder
 from core.registry import handled
+from core.relay import thinking
 from core.relay.inbox import Claim, LeaseLost, claim_events
 from core.relay.jobs import purge_bodies, something_due, work
 from core.relay.outbox import Wanted, want
@@ -233,3 +234,14 @@ def test_a_purge_of_many_comes_to_its_end(relay: RelayStage) -> None:
     assert purge_bodies(relay.runtime) == 0
     with relay.runtime.database.read() as session:
         assert not list(session.scalars(select(Event.id).where(Event.body.isnot(None))))
+
+
+def test_what_is_not_begun_in_good_time_is_free_at_once(relay: RelayStage, monkeypatch: pytest.MonkeyPatch) -> None:
+    events = [relay.record(f"slow-{number}") for number in range(3)]
+    passed = iter([0.0, 0.0, 13.0, 13.0])
+    monkeypatch.setattr(thinking, "monotonic", lambda: next(passed))
+    assert think(relay.runtime) == 3
+    assert [relay.event(one).outcome for one in events] == ["handled", None, None]
+    assert all(relay.event(one).lease_until is None for one in events)
+    monkeypatch.undo()
+    assert think(relay.runtime) == 2

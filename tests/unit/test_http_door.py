@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from core.clock import monotonic
 from core.errors import Ambiguous, Fault, Permanent, Transient
-from core.http import HttpDoor, raise_for_answer
+from core.http import HttpDoor, raise_for_answer, speak_until
 from tests.unit.hostile_servers import Act, answer, hostile, say
 
 DOOR = HttpDoor(("127.0.0.0/8", "::1/128"))
@@ -261,6 +262,14 @@ def test_headers_that_would_break_the_request_are_a_fault(headers: dict[str, str
     with hostile(answer(200)) as server, pytest.raises(Fault):
         DOOR.send("POST", server.url, json_body={}, headers=headers)
     assert not any(b"X-B" in request for request in server.requests)
+
+
+def test_no_call_begins_that_could_outlast_the_lease() -> None:
+    with hostile(answer(200)) as server:
+        with speak_until(monotonic() + 5), pytest.raises(Transient):
+            DOOR.send("POST", server.url, json_body={}, deadline_seconds=6)
+        assert server.requests == []
+        assert DOOR.send("POST", server.url, json_body={}, deadline_seconds=6).status == 200
 
 
 @pytest.mark.parametrize(
