@@ -18,18 +18,22 @@ class SellerCancelledItem(BaseModel):
     """One line: `cancelledQuantity` is the absolute total that OMS has cancelled of it."""
 
     model_config = ConfigDict(strict=True, alias_generator=to_camel)
-    channel_sku_code: Code
-    order_item_code: Code
-    cancelled_quantity: Annotated[int, Field(ge=0, le=1_000_000)]
+    channel_sku_code: Code = Field(description="SKU of the line")
+    order_item_code: Code = Field(description="The line, as it was told at creation")
+    cancelled_quantity: int = Field(
+        ge=0, le=1_000_000, description="Pieces of the line cancelled so far, all told; never less than was told before"
+    )
 
 
 class SellerCancellation(BaseModel):
     """`PUT {client}/seller-cancellation`: OMS cannot serve these pieces."""
 
     model_config = ConfigDict(strict=True, alias_generator=to_camel, hide_input_in_errors=True)
-    order_code: Code
-    location_code: Annotated[str, Field(max_length=255)] | None = None
-    order_items: Annotated[list[SellerCancelledItem], Field(min_length=1, max_length=2500)]
+    order_code: Code = Field(description="The order, by the code it was created with")
+    location_code: Annotated[str, Field(max_length=255)] | None = Field(None, description="The warehouse; not needed")
+    order_items: list[SellerCancelledItem] = Field(
+        min_length=1, max_length=2500, description="The lines with pieces that cannot be served"
+    )
 
 
 @dataclass(frozen=True)

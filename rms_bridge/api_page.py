@@ -87,8 +87,9 @@ def _list_rows(schemas: Json, schema: Json, above: str = "") -> Iterator[Row]:
         meaning = words.partition(". Mandatory when ")[0]
         yield Row(f"{above}{name}", _describe_type(field), _describe_need(field, name, schema, above), meaning)
         inner = find_object(field)
-        if inner:
-            yield from _list_rows(schemas, {"$ref": REF + inner}, f"{above}{name}.")
+        loose = field if "properties" in field else field.get("items", {})
+        below = {"$ref": REF + inner} if inner else loose if "properties" in loose else {"properties": {}}
+        yield from _list_rows(schemas, below, f"{above}{name}.")
 
 
 def _describe_need(field: Json, name: str, schema: Json, above: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pydantic import BaseModel, TypeAdapter
+from pydantic.fields import FieldInfo
 from pydantic.json_schema import models_json_schema
 
 from rms_bridge.contract import CreateReturnOrder, Part, Time
@@ -102,19 +103,19 @@ def find_object(field: Json) -> str | None:
 
 def make_loose_schema(model: type[Loose]) -> Json:
     """An object with these fields named and nothing refused, as `Loose` reads it."""
-    fields = model.model_fields.items()
-    properties = {field.alias or name: _describe_loose(field.annotation) for name, field in fields}
-    return {"type": "object", "properties": properties}
+    return {"type": "object", **_list_loose(model)}
 
 
-def _describe_loose(annotation: Any) -> Json:
-    nested = next((one for one in (annotation, *getattr(annotation, "__args__", ())) if _is_loose(one)), None)
+def _list_loose(model: type[Loose]) -> Json:
+    return {"properties": {one.alias or name: _describe_loose(one) for name, one in model.model_fields.items()}}
+
+
+def _describe_loose(field: FieldInfo) -> Json:
+    """No type anywhere: a field of another type counts as not given."""
+    parts = (field.annotation, *getattr(field.annotation, "__args__", ()))
+    nested = next((one for one in parts if isinstance(one, type) and issubclass(one, Loose)), None)
+    words = {"description": field.description}
     if nested is None:
-        return {}
-    listed = annotation is not nested
-    names = ", ".join(f"`{field.alias or name}`" for name, field in nested.model_fields.items())
-    return {"description": f"{'A list of objects' if listed else 'An object'} of which is read: {names}"}
-
-
-def _is_loose(one: object) -> bool:
-    return isinstance(one, type) and issubclass(one, Loose)
+        return words
+    inner = _list_loose(nested)
+    return {**words, **inner} if nested is field.annotation else {**words, "items": inner}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 from core.domain.returns import ReturnReport, ReturnType, ReturnUnit
 from core.domain.statuses import Status
@@ -104,40 +104,50 @@ _RETURN_ONLY_EVENTS = frozenset({11, 14, 15, 22, 23, 29, 30, 31})
 class LatestStatus(Loose):
     """`additional.latest_status`: rides along because deliveries come in any order."""
 
-    clickpost_status_code: LooseNumber = None
-    clickpost_status_description: LoosePhrase = None
-    reference_number: LooseCode = None
+    clickpost_status_code: LooseNumber = Field(
+        None, description="Clickpost's number of the newest status; counts before the one at the top"
+    )
+    clickpost_status_description: LoosePhrase = Field(None, description="That status in words")
+    reference_number: LooseCode = Field(None, description="Reference of the shipment")
 
 
 class Additional(Loose):
     """`additional`."""
 
-    latest_status: Annotated[LatestStatus, BeforeValidator(keep_object)] = LatestStatus()
-    is_rvp: LooseFlag = None
-    order_id: LooseCode = None
-    notification_event_id: LooseNumber = None
+    latest_status: Annotated[LatestStatus, BeforeValidator(keep_object)] = Field(
+        LatestStatus(), description="The newest status, whichever status this call is about"
+    )
+    is_rvp: LooseFlag = Field(None, description="True for a parcel that comes back")
+    order_id: LooseCode = Field(None, description="The shop's order")
+    notification_event_id: LooseNumber = Field(
+        None, description="Clickpost's number of the event, where the account sends selected events"
+    )
 
 
 class ItemInfo(Loose):
     """An element of `item_info`."""
 
-    sku: LooseCode = None
-    quantity: LooseNumber = None
-    return_reason: LoosePhrase = None
+    sku: LooseCode = Field(None, description="SKU of the pieces")
+    quantity: LooseNumber = Field(None, description="How many pieces; 1 when not given")
+    return_reason: LoosePhrase = Field(None, description="The customer's reason")
 
 
 class Message(Loose):
     """The tracking webhook; what is said of people in it is not read."""
 
-    waybill: LooseCode = None
-    clickpost_status_code: LooseNumber = None
-    clickpost_status_description: LoosePhrase = None
-    notification_event_id: LooseNumber = None
-    additional: Annotated[Additional, BeforeValidator(keep_object)] = Additional()
-    forward_order_id: LooseCode = None
-    forward_reference_number: LooseCode = None
-    return_reference_number: LooseCode = None
-    item_info: Annotated[tuple[ItemInfo, ...], BeforeValidator(keep_objects)] = ()
+    waybill: LooseCode = Field(None, description="AWB of the parcel; empty until there is one")
+    clickpost_status_code: LooseNumber = Field(None, description="Clickpost's number of the status")
+    clickpost_status_description: LoosePhrase = Field(None, description="The status in words")
+    notification_event_id: LooseNumber = Field(None, description="Clickpost's number of the event")
+    additional: Annotated[Additional, BeforeValidator(keep_object)] = Field(
+        Additional(), description="What rides along with every status"
+    )
+    forward_order_id: LooseCode = Field(None, description="The order the goods were bought with")
+    forward_reference_number: LooseCode = Field(None, description="Reference of the parcel the goods were sent in")
+    return_reference_number: LooseCode = Field(None, description="The return order code, as RMS and OMS know it")
+    item_info: Annotated[tuple[ItemInfo, ...], BeforeValidator(keep_objects)] = Field(
+        (), description="The goods that come back"
+    )
 
     @property
     def code(self) -> int | None:

@@ -151,23 +151,27 @@ _TEXTS = {
 class Scan(Loose):
     """An element of `scans`; `sr-status` is text there, sometimes "NA"."""
 
-    sr_status: LooseNumber = Field(None, alias="sr-status")
-    date: LoosePhrase = None
+    sr_status: LooseNumber = Field(
+        None, alias="sr-status", description="Number of the shipment status at this scan; `NA` is read as none"
+    )
+    date: LoosePhrase = Field(None, description="When it was scanned")
 
 
 class Message(Loose):
     """The tracking webhook; what is said of people in it is not read."""
 
-    awb: LooseCode = None
-    courier_name: LooseCode = None
-    current_status: LoosePhrase = None
-    current_status_id: LooseNumber = None
-    shipment_status: LoosePhrase = None
-    shipment_status_id: LooseNumber = None
-    order_id: LooseCode = None
-    sr_order_id: LooseCode = None
-    is_return: LooseFlag = None
-    scans: Annotated[tuple[Scan, ...], BeforeValidator(keep_objects)] = ()
+    awb: LooseCode = Field(None, description="AWB of the parcel")
+    courier_name: LooseCode = Field(None, description="The courier that carries it")
+    current_status: LoosePhrase = Field(None, description="The order status in words")
+    current_status_id: LooseNumber = Field(
+        None, description="Number of the order status; not of one space with the shipment status"
+    )
+    shipment_status: LoosePhrase = Field(None, description="The shipment status in words")
+    shipment_status_id: LooseNumber = Field(None, description="Number of the shipment status")
+    order_id: LooseCode = Field(None, description="The order or return order, as the shop named it to Shiprocket")
+    sr_order_id: LooseCode = Field(None, description="Shiprocket's own number of the order")
+    is_return: LooseFlag = Field(None, description="1 for a parcel that comes back")
+    scans: Annotated[tuple[Scan, ...], BeforeValidator(keep_objects)] = Field((), description="Every scan so far")
 
     @property
     def text(self) -> str:

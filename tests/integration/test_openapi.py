@@ -17,7 +17,7 @@ from core.config import Config
 from core.reading import MAX_DEPTH
 from core.settings import RmsSettings
 from oms_bridge.parse import SellerCancellation, parse_seller_cancellation
-from rms_bridge.contract import CreateReturnOrder, Part, ReturnNotification, ReturnsProcessingUpdate
+from rms_bridge.contract import CreateReturnOrder, ReturnNotification, ReturnsProcessingUpdate
 from rms_bridge.contract_conditions import list_required_fields
 from rms_bridge.openapi import INTRODUCTION, OWN_PATHS, PREFIXES
 from rms_bridge.parse import parse_notification, parse_processing_update, parse_return_order
@@ -113,8 +113,21 @@ def test_every_field_of_every_model_is_in_it(document: Json, model: type[BaseMod
         names = {field.alias or name: field for name, field in one.model_fields.items()}
         assert set(schema["properties"]) == set(names)
         assert set(schema.get("required", ())) == {name for name, field in names.items() if field.is_required()}
-        if issubclass(one, Part):
-            assert all(field["description"] for field in schema["properties"].values())
+        assert all(field["description"] for field in schema["properties"].values())
+
+
+@pytest.mark.parametrize("path", ["/hooks/clickpost/{key}", "/hooks/st/{key}"])
+def test_every_field_that_is_read_of_a_partner_is_described(document: Json, path: str) -> None:
+    def prove(schema: Json) -> None:
+        for field in schema.get("properties", {}).values():
+            assert field["description"]
+            assert "type" not in field  # another type counts as not given
+            prove(field)
+            prove(field.get("items", {}))
+
+    schema = content_of(document["paths"][path]["post"])["schema"]
+    assert schema["properties"]
+    prove(schema)
 
 
 @pytest.mark.parametrize("aggregator", ["CLICKPOST", "SHIPROCKET"])
