@@ -39,7 +39,10 @@ def page(browser: Browser) -> Iterator[Page]:
     context = browser.new_context()
     opened: Any = context.new_page()
     opened.complaints = []
-    opened.on("console", lambda line: opened.complaints.append(f"{line.text} {line.location}") if line.type == "error" else None)
+    opened.on(
+        "console",
+        lambda line: opened.complaints.append(f"{line.text} {line.location}") if line.type == "error" else None,
+    )
     opened.on("pageerror", lambda error: opened.complaints.append(str(error)))
     yield opened
     context.close()
