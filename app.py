@@ -30,7 +30,7 @@ import shopify_app.handlers
 import shopify_app.pages
 import shopify_app.reconcile
 import shopify_app.webhooks
-from core.commands import effects, events, exchanges, keys, processes, shops, watch
+from core.commands import audit, effects, events, exchanges, keys, processes, shops, watch
 from core.commands.printing import say_plainly
 from core.config import Config, ConfigurationFaults, load_config
 from core.crypto import Keyring
@@ -90,7 +90,7 @@ def create_app(settings: Config | None = None) -> Flask:
     _register_errors(app)
     _register_headers(app, settings)
     walk = shopify_app.reconcile.make_reconciler(runtime).walk
-    commands = (made.make_commands(runtime) for made in (events, effects, exchanges, shops, keys))
+    commands = (made.make_commands(runtime) for made in (events, effects, exchanges, shops, keys, audit))
     watching = watch.make_commands(runtime, walk)
     for command in (*chain(*commands), *watching, *processes.make_commands(runtime, "app:create_asgi_app")):
         app.cli.add_command(say_plainly(command))

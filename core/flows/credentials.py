@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from core.crypto import hash_secret, matches_hash, new_secret
 from core.db import db_now
 from core.errors import BadInput
+from core.flows.audit import COMMAND_LINE, audit
 from core.models import BridgeCredential, Shop
 
 SYSTEMS = ("rms", "oms")
@@ -67,15 +68,15 @@ class Restriction:
     networks: tuple[str, ...] = ()
 
 
-def make_credential(session: Session, shop: Shop, system: str) -> NewCredential:
+def make_credential(session: Session, shop: Shop, system: str, actor: str = COMMAND_LINE) -> NewCredential:
     """A new user name and password for RMS or OMS; the name leads to the shop, the password is stored hashed."""
     handle = shop.domain.partition(".")[0][:32]
     made = NewCredential(f"{system}-{handle}-{random_secrets.token_hex(4)}", new_secret())
-    _add(session, shop, system, made)
+    _add(session, shop, system, made, actor)
     return made
 
 
-def _add(session: Session, shop: Shop, system: str, made: NewCredential) -> None:
+def _add(session: Session, shop: Shop, system: str, made: NewCredential, actor: str) -> None:
     """Store it; it is restricted as the one before it was."""
     restriction = find_restriction(session, shop, system)
     session.add(
@@ -90,12 +91,13 @@ def _add(session: Session, shop: Shop, system: str, made: NewCredential) -> None
         )
     )
     session.flush()
+    audit(session, shop.id, actor, "credential.made", system, username=made.username)
 
 
-def rotate_credential(session: Session, shop: Shop, system: str) -> NewCredential:
+def rotate_credential(session: Session, shop: Shop, system: str, actor: str = COMMAND_LINE) -> NewCredential:
     """A new credential; those it replaces stay good for a day, to change them on the other side."""
     _end(session, shop, system)
-    return make_credential(session, shop, system)
+    return make_credential(session, shop, system, actor)
 
 
 def _end(session: Session, shop: Shop, system: str) -> None:
@@ -104,7 +106,9 @@ def _end(session: Session, shop: Shop, system: str) -> None:
     session.execute(update(BridgeCredential).where(*standing).values(expires_at=db_now(OVERLAP_SECONDS)))
 
 
-def restrict_credentials(session: Session, shop: Shop, system: str, restriction: Restriction) -> None:
+def restrict_credentials(
+    session: Session, shop: Shop, system: str, restriction: Restriction, actor: str = COMMAND_LINE
+) -> None:
     """From now on callers of this system must show this too. Raises BadInput, also when there is no credential."""
     faults = [f"network: {one[:60]!r} is not an address or a CIDR" for one in restriction.networks if not _parse(one)]
     if faults:
@@ -115,6 +119,7 @@ def restrict_credentials(session: Session, shop: Shop, system: str, restriction:
     )
     if not changed.all():
         raise BadInput([f"{system}: there is no credential yet, make one with: shops rotate"])
+    audit(session, shop.id, actor, "credential.restricted", system, **values)
 
 
 def find_restriction(session: Session, shop: Shop, system: str) -> Restriction:
@@ -165,12 +170,12 @@ def _parse(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
     return ipaddress.ip_network(mapped) if mapped and network.num_addresses == 1 else network
 
 
-def rotate_hook_key(session: Session, shop: Shop, partner: str) -> str:
+def rotate_hook_key(session: Session, shop: Shop, partner: str, actor: str = COMMAND_LINE) -> str:
     """A new key for a partner's address, shown once. Keys it replaces stay good for a day, to change them there."""
     system = HOOK_SYSTEMS[partner]
     _end(session, shop, system)
     name, password = (_random_letters(length) for length in (_HOOK_ID_LENGTH, _HOOK_SECRET_LENGTH))
-    _add(session, shop, system, NewCredential(f"{system}-{name}", password))
+    _add(session, shop, system, NewCredential(f"{system}-{name}", password), actor)
     return name + password
 
 

@@ -6,6 +6,7 @@ from core.domain.exchange import Move, State
 from core.domain.orders import OrderSnapshot, is_held
 from core.errors import Permanent
 from core.flows.acts import want_hold
+from core.flows.audit import audit
 from core.flows.exchanges import find_exchange, move, reconsider
 from core.flows.facts import open_case
 from core.flows.linking import link_returns
@@ -39,6 +40,7 @@ def decide_exchange(
     if decision == "hold" and not is_held(order.tags, scene.settings.exchange.hold_tags):
         exchange.hold_decided = True
         want_hold(scene, order_id)
+    audit(scene.session, scene.shop_id, actor, "exchange.decided", f"order {order_id}", decision=decision, code=code)
     reconsider(scene, exchange, order)
     return exchange
 
@@ -62,4 +64,5 @@ def link_exchange(scene: Scene, order_id: int, return_code: str, actor: str) -> 
     """Link an exchange to a return by hand (§8 rule 4). True when the exchange moved on it."""
     exchange, order = _load(scene, order_id)
     link_returns(scene, exchange, [return_code], "hand", actor)
+    audit(scene.session, scene.shop_id, actor, "exchange.linked", f"order {order_id}", to=return_code)
     return reconsider(scene, exchange, order)

@@ -16,6 +16,7 @@ from core.db import db_now, insert_once
 from core.domain.differences import Kind
 from core.domain.exchange import SETTLED
 from core.errors import BadInput
+from core.flows.audit import audit
 from core.flows.findings import keep_findings
 from core.models import Effect, Event, Exchange, SettingsVersion, Shop
 from core.relay.inbox import record_event
@@ -108,6 +109,8 @@ def save_settings(
             shop_id=shop.id, version=version, document=rest, secrets=sealed, saved_at=db_now(), saved_by=saved_by
         )
     )
+    changed = _list_changed({**_document(newest), **stored}, {**rest, **secrets})
+    audit(session, shop.id, saved_by, "settings.saved", f"version {version}", changed=changed)
     shop.mode = settings.mode
     if settings.mode == "live" and shop.live_since is None:
         shop.live_since = db_now()
@@ -116,6 +119,19 @@ def save_settings(
     if session.scalars(open_exchange).first() is not None:
         ask_rethink(session, keyring, shop.id, version, 0)
     return version
+
+
+def _list_changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """The names of the settings that differ, `section.key`."""
+    old, new = _flatten(before), _flatten(after)
+    return sorted(name for name in {**old, **new} if old.get(name) != new.get(name))
+
+
+def _flatten(document: Mapping[str, Any]) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in document.items():
+        flat.update({f"{name}.{key}": one for key, one in value.items()} if isinstance(value, dict) else {name: value})
+    return flat
 
 
 def ask_rethink(session: Session, keyring: Keyring, shop_id: int, version: int, after: int) -> None:
@@ -128,7 +144,7 @@ def ask_rethink(session: Session, keyring: Keyring, shop_id: int, version: int, 
 def show_settings(session: Session, shop_id: int) -> dict[str, Any]:
     """The document as it may be shown: each secret only as set or not set."""
     newest = _find_newest(session, shop_id)
-    document = newest.document if newest else split_secrets(Settings().model_dump(mode="json"))[0]
+    document = _document(newest)
     # split_secrets takes the key away only when there was a password
     oms = {**document["oms"], "auth_password": "not set" if "auth_password" in document["oms"] else "set"}
     partners = [{**one, "headers": dict.fromkeys(one["headers"], "set")} for one in document["partners"]]
@@ -141,6 +157,10 @@ def wake(session: Session, shop_id: int) -> None:
     session.execute(update(Event).where(*waiting).values(due_at=db_now()))
     resting = (Effect.shop_id == shop_id, Effect.state == "pending", Effect.reason.isnot(None))
     session.execute(update(Effect).where(*resting).values(due_at=db_now()))
+
+
+def _document(saved: SettingsVersion | None) -> dict[str, Any]:
+    return saved.document if saved else split_secrets(Settings().model_dump(mode="json"))[0]
 
 
 def _find_newest(session: Session, shop_id: int) -> SettingsVersion | None:

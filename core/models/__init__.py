@@ -1,5 +1,6 @@
 """All tables; importing this fills `Base.metadata`."""
 
+from core.models.audit import AuditEntry, AuditHead
 from core.models.exchange import Exchange, ExchangeHistory, ExchangeLink
 from core.models.inbound import Event
 from core.models.order import OmsOrder, Order
@@ -10,6 +11,8 @@ from core.models.watch import DutyTurn, Finding, WatchPlace
 
 __all__ = [
     "Attempt",
+    "AuditEntry",
+    "AuditHead",
     "BridgeCredential",
     "CallSlot",
     "DutyTurn",
