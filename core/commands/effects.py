@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from core.commands.printing import ROW_ID, list_options, narrow, print_rows
 from core.db import db_now
+from core.flows.audit import COMMAND_LINE, audit
 from core.models import Effect, Shop
 from core.runtime import Runtime
 
@@ -47,6 +48,7 @@ def _make_effects(runtime: Runtime) -> click.Group:
                     f"effect {effect_id} is {effect.state}: only parked or pending ones are retried"
                 )
             effect.state, effect.attempts, effect.due_at = "pending", 0, db_now()
+            audit(session, effect.shop_id, COMMAND_LINE, "effect.retried", f"effect {effect_id}", kind=effect.kind)
             effect.progress = {key: value for key, value in effect.progress.items() if key != "resent"}
         runtime.bell.ring()
         click.echo(f"effect {effect_id} is due now")

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from core.commands.printing import ROW_ID, list_options, narrow, print_object, print_rows
 from core.errors import BadInput, Fault
+from core.flows.audit import COMMAND_LINE, audit
 from core.masking import mask_body
 from core.models import Effect, Event, ExchangeHistory, Shop, VerdictRow
 from core.reading import read_object
@@ -59,6 +60,7 @@ def _add_replay(group: click.Group, runtime: Runtime) -> None:
             return
         with runtime.database.write() as session:
             replay_event(session, session.get_one(Event, event_id))
+            audit(session, event.shop_id, COMMAND_LINE, "event.replayed", f"event {event_id}", topic=event.topic)
         runtime.bell.ring()
         click.echo(f"event {event_id} is to be thought about again")
 

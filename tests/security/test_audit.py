@@ -109,9 +109,9 @@ def test_it_goes_with_its_shop(audited: Database) -> None:
 
 
 def test_what_is_undone_is_no_entry(audited: Database) -> None:
-    with pytest.raises(RuntimeError, match="planted"), audited.write() as session:
+    with audited.write() as session:
         audit(session, shop_id(audited), "staff 17", "x", "y")
-        raise RuntimeError("planted")
+        session.rollback()
     assert breaks(audited) == dict.fromkeys(SHOPS)
 
 
