@@ -205,7 +205,8 @@ def find_untellable(order: OrderSnapshot, record: OmsRecord) -> list[str]:
     known = {line for code in record.ordered for line in record.list_members(code)}
     added = [line.sku or str(line.id) for line in order.lines if line.id not in known and line.current_quantity > 0]
     raised = find_raised(order, record)
-    moved = [] if order.cancelled else find_moved(record.address, order.address)
+    gone = order.cancelled or order.fulfillment is Fulfillment.FULL
+    moved = [] if gone else find_moved(record.address, order.address)
     address = [f"shipping address: {', '.join(moved)}"] if moved else []
     return [f"added: {sku}" for sku in added] + [f"raised: line {code}" for code in raised] + address
 

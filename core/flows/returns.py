@@ -77,7 +77,8 @@ def register_return(scene: Scene, report: ReturnReport, event_id: int, content: 
     fuller = report.full and order.full_digest is None
     if first or fuller:
         _learn(order, report)
-    if first or (fuller and not load_latest_verdicts(session, order.id)):  # provisional units, until a verdict exists
+    bare = not load_units(session, order.id)  # it came without its items, perhaps more than once
+    if bare or (fuller and not load_latest_verdicts(session, order.id)):  # provisional units, until a verdict exists
         _replace_units(session, order, report.units)
     if fuller:
         order.full_event_id, order.full_digest = event_id, content

@@ -108,6 +108,29 @@ def test_no_items_are_parked_until_they_come(stage: Stage) -> None:
     assert told(stage)["body"]["orderItems"][0]["itemCode"] == "A"
 
 
+def test_items_that_come_with_a_later_notification_are_taken(stage: Stage) -> None:
+    stage.sandbox.rms.notify("RET-1", "108", "IN_TRANSIT", None, awb="AWB-1")
+    stage.settle()
+    notify(stage, "DELIVERED", {"A": 2})
+    stage.settle()
+    assert units(stage) == ["A-1", "A-2"]
+    assert told(stage)["status"] == "DELIVERED"
+
+
+def test_an_rto_without_items_is_the_whole_parcel_where_the_order_is_known(stage: Stage) -> None:
+    order = stage.new_order([{"sku": "NEW-A", "quantity": 2}, {"sku": "NEW-B", "quantity": 1}], code=None)
+    stage.settle()
+    first, second = (str(one["id"]) for one in stage.shopify_order(order)["lines"])
+    stage.sandbox.rms.notify("RTO-1", str(order["id"]), "RTO", None, awb="AWB-9")
+    stage.settle()
+    items = told(stage, "RTO-1")["body"]["orderItems"]
+    assert [(one["itemCode"], one["channelSkuCode"]) for one in items] == [
+        (f"{first}-1", "NEW-A"),
+        (f"{first}-2", "NEW-A"),
+        (second, "NEW-B"),
+    ]
+
+
 def test_rto_is_a_return_to_origin(stage: Stage) -> None:
     notify(stage, "RTO", code="RTO-9")
     stage.settle()
