@@ -36,7 +36,10 @@ class NeedsSettings(Fault):
 
 
 class AccessRefused(NeedsSettings):
-    """The far side refused our credentials (401, 403)."""
+    """The far side takes no call of ours: credentials missing or refused (401, 403), or the shop itself is closed.
+
+    The whole connection is paused.
+    """
 
 
 class Gone(Permanent):

@@ -18,6 +18,7 @@ from core.http import raise_for_answer
 from core.masking import mask_answer
 from core.reading import read_object
 from core.registry import Absent, Done, Job, NotNeeded, Waiting
+from core.relay.endpoints import call_endpoint, name_partner
 from core.relay.inbox import read_body
 from core.runtime import Runtime
 from core.settings import PartnerSettings
@@ -66,14 +67,15 @@ class PartnerDeliverer:
         if partner is None:
             raise NeedsSettings(f"partner {job.params['partner']} is no longer in the settings")
         body = request["body"].encode()
-        answer = self.runtime.http.send(
-            "POST", partner.url, headers=make_headers(partner, job.key, utc_now(), body), body=body
-        )
-        masked = mask_answer(answer, json.loads(request["body"]), partner.headers.values())
-        try:
-            raise_for_answer(masked, f"partner {partner.name}")
-        except Gone as gone:
-            raise Gone(f"{gone}: the partner has switched this address off; set its new one, then retry") from None
+        with call_endpoint(self.runtime.database, job.shop_id, name_partner(partner.name)):
+            answer = self.runtime.http.send(
+                "POST", partner.url, headers=make_headers(partner, job.key, utc_now(), body), body=body
+            )
+            masked = mask_answer(answer, json.loads(request["body"]), partner.headers.values())
+            try:
+                raise_for_answer(masked, f"partner {partner.name}")
+            except Gone as gone:
+                raise Gone(f"{gone}: the partner has switched this address off; set its new one, then retry") from None
         return Done(excerpt=f"{answer.status}")
 
     def look(self, job: Job, request: Any) -> Done | Waiting | Absent:

@@ -10,6 +10,7 @@ from typing import Any
 from core.errors import AccessRefused, Ambiguous, Fault, NeedsSettings, Permanent, Throttled, Transient
 from core.flows.installations import Grant, keep_version
 from core.http import Answer, raise_for_answer, read_retry_after
+from core.relay.endpoints import SHOPIFY, Call, call_endpoint
 from core.runtime import Runtime
 from shopify_app.tokens import TokenKeeper
 from shopify_app.topics import API_VERSION
@@ -24,7 +25,7 @@ _SHOP_TROUBLES = {
 }
 _FATES: dict[str, type[Fault]] = {  # by `extensions.code`; any other says that the document or its values are wrong
     "ACCESS_DENIED": NeedsSettings,
-    "SHOP_INACTIVE": NeedsSettings,
+    "SHOP_INACTIVE": AccessRefused,
     "UNAUTHENTICATED": AccessRefused,
     "INTERNAL_SERVER_ERROR": Ambiguous,
     "SERVICE_UNAVAILABLE": Ambiguous,
@@ -39,6 +40,7 @@ class AdminClient:
     def __init__(self, runtime: Runtime):
         self._runtime = runtime
         self._keeper = TokenKeeper(runtime)
+        self._costs: dict[str, float] = {}  # what each document was last reckoned at
         self._versions: dict[int, str] = {}  # what each shop's Admin last said it speaks
 
     def query(self, shop_id: int, document: str, **variables: Any) -> dict[str, Any]:
@@ -57,6 +59,14 @@ class AdminClient:
         return self._versions.get(shop_id, API_VERSION)
 
     def _execute(self, shop_id: int, document: str, variables: dict[str, Any]) -> dict[str, Any]:
+        with call_endpoint(self._runtime.database, shop_id, SHOPIFY, cost=self._costs.get(document, 0)) as call:
+            answer = self._try(shop_id, document, variables)
+            self._note_cost(call, document, answer)
+            _raise_for_status(answer)
+            self._note_version(shop_id, answer)
+            return _read_data(answer)
+
+    def _try(self, shop_id: int, document: str, variables: dict[str, Any]) -> Answer:
         """With a token that Shopify refuses, once more with a renewed one: a refused call did nothing."""
         grant = self._keeper.provide(shop_id)
         answer = self._send(grant, document, variables)
@@ -65,9 +75,17 @@ class AdminClient:
             answer = self._send(grant, document, variables)
             if answer.status == 401:
                 raise self._keeper.give_up(grant)
-        _raise_for_status(answer)
-        self._note_version(shop_id, answer)
-        return _read_data(answer)
+        return answer
+
+    def _note_cost(self, call: Call, document: str, answer: Answer) -> None:
+        """What the document cost, and what is left of the shop's budget (shopify.md §4)."""
+        cost = _read_cost(answer.read_json())
+        status = cost.get("throttleStatus") or {}
+        names = ("currentlyAvailable", "maximumAvailable", "restoreRate")
+        left, most, rate = (float(status.get(name) or 0) for name in names)
+        if most and rate:
+            call.points = left, most, rate
+            self._costs[document] = float(cost.get("requestedQueryCost") or 0)
 
     def _send(self, grant: Grant, document: str, variables: dict[str, Any]) -> Answer:
         base = self._runtime.config.shopify_admin_url.format(shop=grant.domain)
@@ -91,7 +109,7 @@ class AdminClient:
 def _raise_for_status(answer: Answer) -> None:
     trouble = _SHOP_TROUBLES.get(answer.status)
     if trouble:
-        raise NeedsSettings(f"{trouble} (Shopify answered {answer.status})")
+        raise AccessRefused(f"{trouble} (Shopify answered {answer.status})")
     if answer.status == _SLOW_DOWN:
         raise Throttled("Shopify answered 430: slow down", read_retry_after(answer))
     raise_for_answer(answer, "Shopify")
@@ -129,9 +147,14 @@ def _was_begun(parsed: dict[str, Any]) -> bool:
     return isinstance(data, dict) and any(value is not None for value in data.values())
 
 
+def _read_cost(parsed: Any) -> dict[str, Any]:
+    extensions = parsed.get("extensions") if isinstance(parsed, dict) else None
+    return (extensions.get("cost") if isinstance(extensions, dict) else None) or {}
+
+
 def _read_refill_seconds(parsed: dict[str, Any]) -> float:
     """How long until the query's cost is there again (shopify.md §4)."""
-    cost = (parsed.get("extensions") or {}).get("cost") or {}
+    cost = _read_cost(parsed)
     status = cost.get("throttleStatus") or {}
     missing = float(cost.get("requestedQueryCost") or 0) - float(status.get("currentlyAvailable") or 0)
     return max(0.5, missing / float(status.get("restoreRate") or _SLOWEST_REFILL))

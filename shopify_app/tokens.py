@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from core.clock import monotonic
-from core.errors import AccessRefused, Ambiguous, Fault, NeedsSettings, Transient, Unauthorized
+from core.errors import AccessRefused, Ambiguous, Fault, NeedsSettings, Throttled, Transient, Unauthorized
 from core.flows import installations
 from core.flows.installations import Grant, Pair
 from core.flows.tenants import ensure_shop, find_shop
@@ -110,7 +110,7 @@ class TokenKeeper:
             if lease is not None:
                 return self._refresh(newest, lease)
             if not patient or monotonic() > end:
-                raise Transient("the shop's token is being renewed", retry_after=1)
+                raise Throttled("the shop's token is being renewed", retry_after=1)
             time.sleep(_POLL_SECONDS)
 
     def _refresh(self, grant: Grant, lease: datetime) -> Grant:

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from core.crypto import Keyring
 from core.db import db_now
 from core.domain.differences import Difference, Kind
-from core.errors import NeedsSettings
+from core.errors import AccessRefused
 from core.flows.findings import keep_findings
 from core.flows.tenants import begin_installation, token_place
 from core.models import Shop
@@ -52,15 +52,15 @@ class Grant:
 
 
 def load_grant(session: Session, keyring: Keyring, shop_id: int) -> Grant:
-    """The shop's token. Raises NeedsSettings when there is none, or when Shopify refused it a moment ago."""
+    """The shop's token. Raises AccessRefused when there is none, or when Shopify refused it a moment ago."""
     ending, over = (Shop.access_expires_at < db_now(seconds) for seconds in (EARLY_SECONDS, 0))
     refused = Shop.refused_at > db_now(-REFUSED_SECONDS)
     row = session.execute(select(Shop, ending, over, refused).where(Shop.id == shop_id)).one()
     shop: Shop = row[0]
     if shop.access_token is None:
-        raise NeedsSettings("no Shopify access token: open the app in Shopify, or run shops add with --access-token")
+        raise AccessRefused("no Shopify access token: open the app in Shopify, or run shops add with --access-token")
     if row[3]:
-        raise NeedsSettings("Shopify refuses the access token: open the app in Shopify to reconnect")
+        raise AccessRefused("Shopify refuses the access token: open the app in Shopify to reconnect")
     return Grant(
         shop_id=shop.id,
         domain=shop.domain,

@@ -19,6 +19,7 @@ from core.errors import BadInput
 from core.flows.audit import audit
 from core.flows.findings import keep_findings
 from core.models import Effect, Event, Exchange, SettingsVersion, Shop
+from core.relay.endpoints import wake_endpoints
 from core.relay.inbox import record_event
 from core.settings import Settings, merge_secrets, parse_settings, split_secrets
 
@@ -157,6 +158,7 @@ def wake(session: Session, shop_id: int) -> None:
     session.execute(update(Event).where(*waiting).values(due_at=db_now()))
     resting = (Effect.shop_id == shop_id, Effect.state == "pending", Effect.reason.isnot(None))
     session.execute(update(Effect).where(*resting).values(due_at=db_now()))
+    wake_endpoints(session, shop_id)  # after the effects, as whoever holds an effect may go on to its endpoint
 
 
 def _document(saved: SettingsVersion | None) -> dict[str, Any]:

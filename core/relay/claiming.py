@@ -17,11 +17,11 @@ from sqlalchemy.orm import Session, aliased
 from core.db import db_now
 from core.domain.effects import KINDS
 from core.models import Effect, Endpoint, Shop
-from core.relay.endpoints import ensure_endpoint, name_endpoint
+from core.relay.budget import count_free
+from core.relay.endpoints import PROBE_SECONDS, ensure_endpoint, name_endpoint
 from core.relay.inbox import LEASE_SECONDS, Claim
 
 IN_FLIGHT = 4  # effects under way at one far side of one shop, over all workers
-PROBE_SECONDS = 30.0  # one that does not work is called at most this often
 PRIORITIES = sorted({kind.priority for kind in KINDS.values()})
 _MANY = 500
 # written into the statement: a bound parameter would keep both stores from using an index of only some rows
@@ -160,20 +160,23 @@ def _claim_at(session: Session, turn: _Turn, share: int) -> list[Claim]:
     under_way = session.scalars(select(func.count()).where(theirs, Effect.state == _SENDING)).one()
     probe = endpoint.state != "working"
     room = (1 if probe or endpoint.failures else IN_FLIGHT) - under_way
-    ids = _choose(session, theirs, min(share, room))
+    ids = _choose(session, endpoint, theirs, min(share, room), under_way)
     if probe and ids:
         endpoint.rests_until = db_now(PROBE_SECONDS)
     return _lease(session, ids, probe=probe)
 
 
-def _choose(session: Session, theirs: Any, room: int) -> list[int]:
+def _choose(session: Session, endpoint: Endpoint, theirs: Any, room: int, under_way: int) -> list[int]:
+    """The most urgent first, and no more than the far side's budget lets go out now."""
     ids: list[int] = []
     for priority in PRIORITIES:
-        if room - len(ids) <= 0:
-            break
-        query = select(Effect.id).where(theirs, Effect.priority == priority, _is_due())
-        query = query.order_by(Effect.due_at, Effect.id).limit(room - len(ids))
-        ids += session.scalars(query.with_for_update(skip_locked=True, of=Effect))
+        left = room - len(ids)
+        if left > 0 and (calls := count_free(session, endpoint, priority)) is not None:
+            left = min(left, calls - under_way - len(ids))  # what is under way may not hold its slot yet
+        if left > 0:
+            query = select(Effect.id).where(theirs, Effect.priority == priority, _is_due())
+            query = query.order_by(Effect.due_at, Effect.id).limit(left)
+            ids += session.scalars(query.with_for_update(skip_locked=True, of=Effect))
     return ids
 
 

@@ -21,6 +21,7 @@ from core.models import Attempt, Effect, Shop
 from core.registry import Absent, Done, Job, NotNeeded, Waiting
 from core.relay.backoff import next_wait
 from core.relay.claiming import claim_effects
+from core.relay.endpoints import Errand, end_probe, on_errand
 from core.relay.fates import LOOK, SEND, end_effect, keep_waiting, rest_until, send_again, settle_seconds, write_failure
 from core.relay.inbox import LEASE_SECONDS, Claim, LeaseLost
 from core.relay.outbox import is_still_wanted, kind_of, open_request, seal_request
@@ -41,6 +42,7 @@ class Prepared:
     act: str
     request: Any
     attempt_id: int
+    errand: Errand
 
 
 def deliver(runtime: Runtime, limit: int = _PARALLEL) -> int:
@@ -106,22 +108,35 @@ def _blame_ourselves(runtime: Runtime, claim: Claim, words: str) -> None:
 def _prepare(runtime: Runtime, claim: Claim) -> Prepared | None:
     """Choose the act, render the request and write that the attempt begins. None when there is nothing to do now."""
     with runtime.database.write("prepare") as session:
-        if not is_still_wanted(session, runtime.registry.rethinkers, claim):
-            return None
-        effect = _load(session, claim)
-        _note_interruption(session, effect)
-        act = _choose_act(effect)
-        if act is None or _must_rest(runtime, session, effect):
-            return None
-        try:
-            request = _render(runtime, session, effect)
-        except Fault as error:
-            write_failure(runtime, session, effect, error, act=LOOK)  # nothing was sent
-            return None
-        if isinstance(request, NotNeeded):
-            end_effect(effect, "superseded", request.reason)
-            return None
-        return _begin(runtime, session, effect, act, request)
+        prepared = _prepare_in(runtime, session, claim)
+        if prepared is None and claim.probe:
+            end_probe(session, claim.id)
+        return prepared
+
+
+def _prepare_in(runtime: Runtime, session: Session, claim: Claim) -> Prepared | None:
+    if not is_still_wanted(session, runtime.registry.rethinkers, claim):
+        return None
+    effect = _load(session, claim)
+    _note_interruption(session, effect)
+    act = _choose_act(effect)
+    if act is None or _must_rest(runtime, session, effect):
+        return None
+    request = _try_to_render(runtime, session, effect)
+    return None if request is None else _begin(runtime, session, effect, act, request, probe=claim.probe)
+
+
+def _try_to_render(runtime: Runtime, session: Session, effect: Effect) -> Any:
+    """What to send; None when nothing is to be sent now."""
+    try:
+        request = _render(runtime, session, effect)
+    except Fault as error:
+        write_failure(runtime, session, effect, error, act=LOOK)  # nothing was sent
+        return None
+    if isinstance(request, NotNeeded):
+        end_effect(effect, "superseded", request.reason)
+        return None
+    return request
 
 
 def _load(session: Session, claim: Claim) -> Effect:
@@ -187,21 +202,23 @@ def _make_job(effect: Effect) -> Job:
     )  # fmt: skip
 
 
-def _begin(runtime: Runtime, session: Session, effect: Effect, act: str, request: Any) -> Prepared:
+def _begin(runtime: Runtime, session: Session, effect: Effect, act: str, request: Any, *, probe: bool) -> Prepared:
     if act == SEND:
         effect.started = True
         effect.request = effect.request or seal_request(runtime.keyring, effect, request)
     attempt = Attempt(effect_id=effect.id, act=act, fence=effect.fence, began_at=db_now())
     session.add(attempt)
     session.flush()
-    return Prepared(_make_job(effect), act, request, attempt.id)
+    errand = Errand(effect.shop_id, effect.endpoint, effect.priority, probe)
+    return Prepared(_make_job(effect), act, request, attempt.id, errand)
 
 
 def _act(runtime: Runtime, prepared: Prepared) -> Result:
     deliverer = runtime.registry.deliverers[prepared.job.kind]
     try:
         speak = deliverer.send if prepared.act == SEND else deliverer.look
-        return speak(prepared.job, prepared.request)
+        with on_errand(prepared.errand):
+            return speak(prepared.job, prepared.request)
     except Fault as error:
         return error
     except Exception as error:  # noqa: BLE001 - a fault of ours in mid-send: what the far side did is unknown

@@ -13,6 +13,7 @@ from core.errors import AccessRefused, Ambiguous, Fault, NeedsSettings, Permanen
 from core.models import Attempt, Effect
 from core.registry import Waiting
 from core.relay.backoff import SETTINGS_SECONDS, THROTTLE_SECONDS, add_jitter, next_wait
+from core.relay.endpoints import is_left_alone
 from core.relay.outbox import kind_of
 from core.runtime import Runtime
 
@@ -69,22 +70,23 @@ def write_failure(runtime: Runtime, session: Session, effect: Effect, error: Fau
     if isinstance(error, Permanent):
         end_effect(effect, "parked", str(error))
         return
-    counts = not isinstance(error, Throttled | NeedsSettings)
+    left_alone = is_left_alone(session, effect.shop_id, effect.endpoint)  # then it is not this effect's failure
+    counts = not isinstance(error, Throttled | NeedsSettings) and not left_alone
     effect.attempts += 1 if counts else 0
-    wait = _choose_wait(runtime, effect, error)
+    wait = _choose_wait(runtime, effect, error, 1 if left_alone else effect.attempts)
     if wait is None:
         end_effect(effect, "parked", f"given up after {effect.attempts} attempts: {error}")
     else:
         rest_until(effect, db_now(wait), str(error))
 
 
-def _choose_wait(runtime: Runtime, effect: Effect, error: Fault) -> float | None:
+def _choose_wait(runtime: Runtime, effect: Effect, error: Fault, attempts: int) -> float | None:
     kind = kind_of(effect)
     if isinstance(error, AccessRefused | NeedsSettings):
         return SETTINGS_SECONDS
     if isinstance(error, Throttled):
         return add_jitter(error.retry_after or THROTTLE_SECONDS)
-    wait = next_wait(kind.schedule, effect.attempts)
+    wait = next_wait(kind.schedule, attempts)
     if wait is None:
         return None
     if isinstance(error, Ambiguous) and kind.looks:
