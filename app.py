@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import functools
 import logging
 from collections.abc import Iterable
 from itertools import chain
@@ -30,7 +31,7 @@ import shopify_app.handlers
 import shopify_app.pages
 import shopify_app.reconcile
 import shopify_app.webhooks
-from core.commands import audit, effects, events, exchanges, keys, processes, shops, watch
+from core.commands import audit, doctor, effects, events, exchanges, keys, processes, shops, watch
 from core.commands.printing import say_plainly
 from core.config import Config, ConfigurationFaults, load_config
 from core.crypto import Keyring
@@ -91,10 +92,18 @@ def create_app(settings: Config | None = None) -> Flask:
     _register_headers(app, settings)
     walk = shopify_app.reconcile.make_reconciler(runtime).walk
     commands = (made.make_commands(runtime) for made in (events, effects, exchanges, shops, keys, audit))
-    watching = watch.make_commands(runtime, walk)
+    watching = [*watch.make_commands(runtime, walk), *doctor.make_commands(runtime, _list_checks(runtime))]
     for command in (*chain(*commands), *watching, *processes.make_commands(runtime, "app:create_asgi_app")):
         app.cli.add_command(say_plainly(command))
     return app
+
+
+def _list_checks(runtime: Runtime) -> dict[str, doctor.Check]:
+    """What `doctor` asks of every shop."""
+    return {
+        "Shopify": functools.partial(shopify_app.connection.check_connection, runtime),
+        "OMS": functools.partial(oms_bridge.reconcile.check_connection, runtime),
+    }
 
 
 def create_asgi_app() -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from core.errors import NeedsSettings
 from core.flows.installations import keep_scopes, keep_version
 from core.models import Shop
 from core.registry import Duty
@@ -29,6 +30,17 @@ class ConnectionWatch:
         with self.runtime.database.write() as session:
             keep_scopes(session, session.get_one(Shop, shop_id), granted, SCOPES)
             keep_version(session, shop_id, self.client.find_version(shop_id), API_VERSION)
+
+
+def check_connection(runtime: Runtime, shop_id: int) -> str:
+    """For `doctor`: that Shopify is reached and the app may do all it has to. Raises Fault."""
+    found = AdminClient(runtime).query(shop_id, queries.READ_APP)["currentAppInstallation"]
+    granted = {scope["handle"] for scope in found["accessScopes"]}
+    implied = granted | {one.replace("write_", "read_", 1) for one in granted}
+    missing = sorted(set(SCOPES) - implied)
+    if missing:
+        raise NeedsSettings(f"the scopes {', '.join(missing)} are missing: open the app in Shopify and approve them")
+    return "reached, all scopes granted"
 
 
 def register_connection_watch(runtime: Runtime) -> None:

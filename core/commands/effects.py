@@ -53,7 +53,26 @@ def _make_effects(runtime: Runtime) -> click.Group:
         runtime.bell.ring()
         click.echo(f"effect {effect_id} is due now")
 
+    _add_cancel(group, runtime)
     return group
+
+
+def _add_cancel(group: click.Group, runtime: Runtime) -> None:
+    @group.command("cancel", help="Drop an effect that is parked, or was never begun: what waits behind it goes on.")
+    @click.argument("effect_id", type=ROW_ID)
+    def cancel(effect_id: int) -> None:
+        with runtime.database.write() as session:
+            effect = session.scalars(select(Effect).where(Effect.id == effect_id).with_for_update()).first()
+            if effect is None:
+                raise click.ClickException(f"no effect {effect_id}")
+            if effect.state != "parked" and (effect.state != "pending" or effect.started):
+                begun = " and may have been begun" if effect.started else ""
+                raise click.ClickException(f"effect {effect_id} is {effect.state}{begun}: it cannot be dropped now")
+            effect.reason = f"dropped at the command line; before that: {effect.reason or effect.state}"
+            effect.state, effect.ended_at, effect.request = "dropped", db_now(), None
+            audit(session, effect.shop_id, COMMAND_LINE, "effect.dropped", f"effect {effect_id}", kind=effect.kind)
+        runtime.bell.ring()
+        click.echo(f"effect {effect_id} is dropped")
 
 
 def describe_effect(effect: Effect, domain: str) -> dict[str, Any]:

@@ -11,8 +11,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.commands.printing import print_rows
+from core.db import lock_row
 from core.errors import BadInput
 from core.flows import credentials, tenants
+from core.flows.audit import COMMAND_LINE, audit
+from core.flows.installations import end_installation
 from core.models import BridgeCredential, SettingsVersion, Shop
 from core.reading import read_object
 from core.runtime import Runtime
@@ -27,7 +30,7 @@ def make_commands(runtime: Runtime) -> list[click.Command]:
     @click.group("shops", help="Shops and their settings.")
     def group() -> None: ...
 
-    for make in (_make_add, _make_configure, _make_rotate, _make_restrict, _make_show, _make_list):
+    for make in (_make_add, _make_configure, _make_rotate, _make_restrict, _make_remove, _make_show, _make_list):
         group.add_command(make(runtime))
     return [group]
 
@@ -89,6 +92,20 @@ def _make_rotate(runtime: Runtime) -> click.Command:
                 made = credentials.rotate_credential(session, shop, system)
                 printed = {"authUsername": made.username, "authPassword": made.password}
         click.echo(json.dumps({"shop": shop.domain, system: printed}))
+
+    return command
+
+
+def _make_remove(runtime: Runtime) -> click.Command:
+    @click.command("remove", help="End a shop's work and forget its Shopify tokens; its data stay until redacted.")
+    @click.argument("domain")
+    def command(domain: str) -> None:
+        with runtime.database.write() as session:
+            shop = _get_shop(session, domain)
+            lock_row(session, Shop.id, shop.id)
+            end_installation(session, shop)
+            audit(session, shop.id, COMMAND_LINE, "shop.removed", shop.domain)
+        click.echo(f"{domain} is removed: nobody may call for it; shops add takes it in again")
 
     return command
 
