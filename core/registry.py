@@ -24,6 +24,7 @@ class Delivery:
     topic: str
     received_at: datetime
     body: bytes
+    triggered_at: datetime | None = None  # when the sender says that it happened
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from core.errors import NeedsSettings
 from core.flows.installations import keep_scopes, keep_version
+from core.flows.privacy import end_data_requests
 from core.models import Shop
 from core.registry import Duty
 from core.runtime import Runtime
@@ -25,6 +26,8 @@ class ConnectionWatch:
 
     def take_turn(self, shop_id: int) -> None:
         """One shop. Raises Fault when it cannot be reached, NeedsSettings when somebody has to open the app."""
+        with self.runtime.database.write() as session:
+            end_data_requests(session, shop_id)
         found = self.client.query(shop_id, queries.READ_APP)["currentAppInstallation"]
         granted = [scope["handle"] for scope in found["accessScopes"]]
         with self.runtime.database.write() as session:

@@ -12,15 +12,17 @@ from core.flows.orders import load_address, needs_fresh_look, note_order, settle
 from core.flows.scene import open_scene
 from core.flows.tenants import load_settings
 from core.reading import read_object
-from core.registry import Delivery, Outcome, ignored
+from core.registry import Delivery, Handler, Outcome, ignored
 from core.runtime import Runtime
 from core.settings import Settings
 from shopify_app.client import AdminClient
+from shopify_app.compliance import CustomerRedact, DataRequest, ShopRedact
 from shopify_app.hints import HintHandler
+from shopify_app.lifecycle import AppUninstalled, ScopesUpdate
 from shopify_app.marks import mark_address
 from shopify_app.parse import parse_order_webhook
 from shopify_app.reads import read_current, read_forward_order
-from shopify_app.topics import FULFILLMENT_TOPICS, ORDER_TOPICS, RETURN_TOPICS, SOURCE
+from shopify_app.topics import APP_TOPICS, COMPLIANCE_TOPICS, FULFILLMENT_TOPICS, ORDER_TOPICS, RETURN_TOPICS, SOURCE
 
 READ_FORWARD_ORDER = "shopify.read_forward_order"
 
@@ -65,6 +67,20 @@ def register_handlers(runtime: Runtime) -> None:
         runtime.registry.handlers[SOURCE, topic] = OrderHandler(runtime, client)
     for topic in (*RETURN_TOPICS, *FULFILLMENT_TOPICS):
         runtime.registry.handlers[SOURCE, topic] = HintHandler(runtime, client)
+    register_shop_handlers(runtime)
     runtime.registry.readers[READ_FORWARD_ORDER] = lambda shop_id, order_id: read_forward_order(
         runtime, client, shop_id, order_id
     )
+
+
+def register_shop_handlers(runtime: Runtime) -> None:
+    """Enter the topics that are about the shop itself."""
+    handlers: dict[str, Handler] = {
+        "app/uninstalled": AppUninstalled(),
+        "app/scopes_update": ScopesUpdate(),
+        "customers/data_request": DataRequest(runtime, "orders_requested"),
+        "customers/redact": CustomerRedact(runtime, "orders_to_redact"),
+        "shop/redact": ShopRedact(),
+    }
+    for topic in (*APP_TOPICS, *COMPLIANCE_TOPICS):
+        runtime.registry.handlers[SOURCE, topic] = handlers[topic]

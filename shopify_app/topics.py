@@ -17,3 +17,5 @@ RETURN_TOPICS = tuple(
 )
 FULFILLMENT_TOPICS = ("fulfillment_orders/moved", "fulfillment_orders/split", "fulfillment_holds/released")
 ORDER_TOPICS = ("orders/create", "orders/updated", "orders/cancelled")
+APP_TOPICS = ("app/uninstalled", "app/scopes_update")
+COMPLIANCE_TOPICS = ("customers/data_request", "customers/redact", "shop/redact")

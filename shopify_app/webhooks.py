@@ -10,22 +10,24 @@ import hashlib
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 from uuid import uuid4
 
 from flask import Blueprint, Response, request
 from sqlalchemy.orm import Session
 
+from core.clock import parse_time
 from core.config import Config
 from core.errors import Transient, Unauthorized
 from core.flows.tenants import ensure_shop
 from core.front import FastDoor
 from core.relay.gathering import Gatherer
-from core.relay.inbox import Arrival, record_events
+from core.relay.inbox import ALWAYS, NORMAL, Arrival, record_events
 from core.runtime import Runtime
 from core.signing import verify_hmac
 from shopify_app.auth import list_secrets, read_shop
-from shopify_app.topics import SOURCE
+from shopify_app.topics import APP_TOPICS, COMPLIANCE_TOPICS, SOURCE
 
 PATH = "/webhooks/shopify"
 PATIENCE_SECONDS = 4.0  # Shopify waits 5; what is stored after that comes again and is known
@@ -48,6 +50,12 @@ class Webhook:
     topic: str
     delivery_id: str
     body: bytes
+    triggered_at: datetime | None
+
+    def arrive(self, shop_id: int) -> Arrival:
+        """As it is stored. What is about the shop itself is thought about though the shop is paused or removed."""
+        priority = ALWAYS if self.topic in (*APP_TOPICS, *COMPLIANCE_TOPICS) else NORMAL
+        return Arrival(shop_id, SOURCE, self.topic, self.delivery_id, self.body, priority, self.triggered_at)
 
 
 class WebhookDoor:
@@ -67,8 +75,7 @@ class WebhookDoor:
 
     def _store(self, session: Session, webhooks: Sequence[Webhook]) -> None:
         shops = {domain: ensure_shop(session, domain).id for domain in sorted({one.domain for one in webhooks})}
-        arrivals = [Arrival(shops[one.domain], SOURCE, one.topic, one.delivery_id, one.body) for one in webhooks]
-        record_events(session, self._runtime.keyring, arrivals)
+        record_events(session, self._runtime.keyring, [one.arrive(shops[one.domain]) for one in webhooks])
 
 
 def make_blueprint(door: WebhookDoor) -> Blueprint:
@@ -117,7 +124,7 @@ def verify_webhook(config: Config, headers: Headers, body: bytes) -> Webhook:
     if not verify_hmac(body, read_header(headers, "hmac-sha256"), list_secrets(config)):
         raise Unauthorized("the webhook's signature is wrong or missing")
     topic = (read_header(headers, "topic") or "unknown")[:64]
-    return Webhook(_read_domain(headers), topic, _read_delivery_id(headers), body)
+    return Webhook(_read_domain(headers), topic, _read_delivery_id(headers), body, _read_trigger_time(headers))
 
 
 def read_header(headers: Headers, name: str) -> str | None:
@@ -130,6 +137,13 @@ def _read_delivery_id(headers: Headers) -> str:
     """Shopify's id of this delivery; one too long for the column is told apart by its hash, none gets one of ours."""
     given = read_header(headers, "webhook-id") or uuid4().hex
     return given if len(given) <= 255 else hashlib.sha256(given.encode()).hexdigest()
+
+
+def _read_trigger_time(headers: Headers) -> datetime | None:
+    try:
+        return parse_time(read_header(headers, "triggered-at"))
+    except ValueError:
+        return None
 
 
 def _read_domain(headers: Headers) -> str:

@@ -10,6 +10,7 @@ import logging
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import case, func, or_, select, update
@@ -21,6 +22,7 @@ from core.errors import Permanent
 from core.models import Event, Shop
 
 LEASE_SECONDS = 30.0
+ALWAYS = 5  # about the shop itself: thought about though the shop is paused or removed
 FIRST, KNOWN, NORMAL = 10, 15, 20  # verdicts, news of known exchanges, and everything else
 PRIORITIES = (FIRST, KNOWN, NORMAL)
 IN_FLIGHT = 4  # events of one shop that are thought about at a time, give or take a race between workers
@@ -56,6 +58,7 @@ class Arrival:
     delivery_id: str
     body: bytes
     priority: int = NORMAL
+    triggered_at: datetime | None = None
 
 
 def record_event(
@@ -116,7 +119,7 @@ def _thinking_shops() -> Any:
 def claim_events(session: Session, limit: int) -> list[Claim]:
     """Lease up to `limit` waiting events. Shops take turns, those with the least under way first; a shop's verdicts and
     known exchanges come before its other events."""
-    claims: list[Claim] = []
+    claims = _lease(session, list(session.scalars(_waiting_always().limit(limit).with_for_update(skip_locked=True))))
     turns = _find_turns(session)
     for place, (shop_id, under_way) in enumerate(turns):
         share = -(-(limit - len(claims)) // (len(turns) - place))  # rounded up: what is left, divided by who is left
@@ -127,7 +130,12 @@ def claim_events(session: Session, limit: int) -> list[Claim]:
 
 def find_waiting(session: Session) -> bool:
     """True when an event could be claimed now."""
-    return bool(_find_turns(session))
+    return bool(_find_turns(session)) or session.scalars(_waiting_always().limit(1)).first() is not None
+
+
+def _waiting_always() -> Any:
+    everyone = Event.shop_id.in_(select(Shop.id))  # named, so that the index on waiting events is used
+    return select(Event.id).where(everyone, Event.priority == ALWAYS, _is_waiting()).order_by(Event.id)
 
 
 def _find_turns(session: Session) -> list[tuple[int, int]]:

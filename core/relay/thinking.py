@@ -99,7 +99,9 @@ def _load(runtime: Runtime, claim: Claim) -> tuple[Delivery, int]:
     with runtime.database.read() as session:
         event = session.get_one(Event, claim.id)
         body = read_body(session, runtime.keyring, event.shop_id, event.id)
-        delivery = Delivery(event.id, event.shop_id, event.source, event.topic, event.received_at, body)
+        delivery = Delivery(
+            event.id, event.shop_id, event.source, event.topic, event.received_at, body, event.triggered_at
+        )
         return delivery, event.attempts
 
 

@@ -27,6 +27,7 @@ from graphql import (
 
 from shopify_app import queries
 from shopify_app.topics import API_VERSION
+from shopify_app.topics import SCOPES as SCOPES_OF_CODE
 from simulators.shopify.schema import DATA, admin_schema
 from tests.flows.stage import SCOPES as SCOPES_OF_TESTS
 from tests.house.source import PRODUCT, ROOT, read_sources
@@ -168,5 +169,5 @@ def test_a_scope_that_is_missing_would_be_found(planted: str, needs: str) -> Non
     assert any(needs in group for group in find_access(parse(planted)).values())
 
 
-def test_the_flow_tests_run_with_the_same_scopes() -> None:
-    assert set(SCOPES_OF_TESTS) == SCOPES
+def test_the_code_and_the_flow_tests_know_the_same_scopes() -> None:
+    assert set(SCOPES_OF_TESTS) == set(SCOPES_OF_CODE) == SCOPES

@@ -14,13 +14,14 @@ from core.registry import Registry
 from core.settings import ExchangeSettings
 from shopify_app import parse
 from shopify_app.hints import find_reference
-from shopify_app.topics import API_VERSION, ORDER_TOPICS, SOURCE
+from shopify_app.topics import API_VERSION, COMPLIANCE_TOPICS, ORDER_TOPICS, SOURCE
 from tests.house.source import ROOT, on_sqlite
 from tests.house.test_shopify_documents import TOML
 
 FIXTURES = sorted((ROOT / "tests" / "fixtures" / "shopify").glob("*.json"))
 ORDER_FIXTURES = [path for path in FIXTURES if path.name.startswith("orders_")]
-HINT_FIXTURES = [path for path in FIXTURES if path not in ORDER_FIXTURES]
+SHOP_FIXTURES = [path for path in FIXTURES if path.name.startswith(("app_", "customers_", "shop_"))]
+HINT_FIXTURES = [path for path in FIXTURES if path not in (*ORDER_FIXTURES, *SHOP_FIXTURES)]
 SUBSCRIPTIONS: list[dict[str, Any]] = TOML["webhooks"]["subscriptions"]
 DECLARED = [topic for one in SUBSCRIPTIONS for topic in (*one.get("topics", []), *one.get("compliance_topics", []))]
 ORDERS = next(one for one in SUBSCRIPTIONS if one.get("name") == "orders")
@@ -87,6 +88,13 @@ def test_the_app_is_embedded_and_all_its_addresses_are_under_one() -> None:
 def test_every_declared_topic_has_a_handler_and_the_reverse(registry: Registry) -> None:
     assert len(set(DECLARED)) == len(DECLARED)
     assert set(DECLARED) == {topic for source, topic in registry.handlers if source == SOURCE}
+
+
+def test_the_privacy_topics_are_declared_as_such() -> None:
+    declared = [topic for one in SUBSCRIPTIONS for topic in one.get("compliance_topics", [])]
+    assert (
+        sorted(declared) == sorted(COMPLIANCE_TOPICS) == ["customers/data_request", "customers/redact", "shop/redact"]
+    )
 
 
 def test_the_order_topics_come_in_one_subscription_without_a_filter() -> None:
