@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 
-from sqlalchemy import select, update
+from sqlalchemy import and_, or_, select, update
 
 from core.clock import monotonic
 from core.db import db_now
 from core.failpoints import hit
-from core.models import Effect, Event, ReturnOrder
+from core.models import Effect, Event, ReturnOrder, Shop
 from core.relay.claiming import find_due
 from core.relay.delivery import deliver
 from core.relay.duties import start_duties
@@ -56,7 +56,10 @@ def sweep(runtime: Runtime) -> None:
 
 
 def purge_bodies(runtime: Runtime) -> int:
-    """Forget raw bodies of ended events past RETENTION_DAYS that no unsent effect rests on. Returns how many."""
+    """Forget raw bodies past RETENTION_DAYS of ended events that no unsent effect rests on. Returns how many.
+
+    Of a shop that removed the app nobody thinks about anything any more: there every body is forgotten.
+    """
     old = db_now(-runtime.config.retention_days * _DAY_SECONDS)
     needed = select(Effect.event_id).where(
         Effect.state.in_(("pending", "sending", "parked")), Effect.event_id.isnot(None)
@@ -69,9 +72,10 @@ def purge_bodies(runtime: Runtime) -> int:
         .where(
             Event.received_at < old,
             Event.body.isnot(None),
-            Event.outcome.isnot(None),
-            Event.id.not_in(needed),
-            Event.id.not_in(unsent),
+            or_(
+                Event.shop_id.in_(select(Shop.id).where(Shop.removed_at.isnot(None))),
+                and_(Event.outcome.isnot(None), Event.id.not_in(needed), Event.id.not_in(unsent)),
+            ),
         )
         .limit(_PURGE_BATCH)
     )

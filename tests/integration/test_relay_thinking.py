@@ -13,7 +13,7 @@ from core.db import db_now, read_clock
 from core.domain.effects import OMS_EXPECT_RETURN
 from core.errors import BadInput, NeedsSettings, Permanent, Throttled, Transient
 from core.flows import tenants
-from core.models import Effect, Event, ReturnOrder
+from core.models import Effect, Event, ReturnOrder, Shop
 from core.registry import handled
 from core.relay import thinking
 from core.relay.inbox import Claim, LeaseLost, claim_events
@@ -212,6 +212,13 @@ def test_purging_takes_only_what_is_old_and_ended(relay: RelayStage) -> None:
     assert purge_bodies(relay.runtime) == 1
     assert [relay.event(one).body is None for one in (ended, young, waiting)] == [True, False, False]
     assert relay.event(ended).outcome == "ignored"
+
+
+def test_of_a_removed_shop_nothing_old_is_kept(relay: RelayStage) -> None:
+    waiting = relay.record("d1")
+    relay.change(Shop, relay.shop_id, removed_at=db_now())
+    make_old(relay, waiting)
+    assert purge_bodies(relay.runtime) == 1
 
 
 def test_purging_keeps_the_full_body_an_expectation_is_rendered_from(relay: RelayStage) -> None:
