@@ -15,10 +15,13 @@ from sqlalchemy.orm import Session
 
 from core.db import Base, db_now
 from core.domain.differences import Difference, Kind
+from core.flows.audit import audit
 from core.flows.findings import keep_findings
 from core.flows.linking import spell_code
 from core.models import (
     Attempt,
+    AuditEntry,
+    AuditHead,
     Effect,
     Event,
     Exchange,
@@ -33,6 +36,7 @@ from core.models import (
     VerdictRow,
 )
 
+SHOPIFY = "Shopify"  # who asks, in the audit log
 FORGOTTEN = "forgotten at the customer's request"
 _SHORTEST_WORD = 5  # of a contact that is looked for inside longer texts
 _REQUEST_DAYS = 30
@@ -125,6 +129,7 @@ def forget_person(session: Session, shop_id: int, traces: Traces) -> None:
     session.execute(units.values(reason=None))
     _forget_judgements(session, shop_id, traces)
     _forget_effects(session, shop_id, traces)
+    audit(session, shop_id, SHOPIFY, "customer.forget", "customer", orders=sorted(map(str, traces.order_ids)))
 
 
 def _match(model: Any, values: dict[str, Any]) -> tuple[Any, ...]:
@@ -173,11 +178,13 @@ def end_data_requests(session: Session, shop_id: int) -> None:
 
 
 def forget_shop(session: Session, shop: Shop, event_id: int) -> None:
-    """Everything of a shop goes, but its domain and the event that asked for it, without its body."""
+    """Everything of a shop goes, but its domain, the event that asked for it, without its body, and the audit log."""
+    kept = (Event.__table__, AuditEntry.__table__, AuditHead.__table__)
     for table in reversed(Base.metadata.sorted_tables):
-        if "shop_id" in table.c and table is not Event.__table__:
+        if "shop_id" in table.c and table not in kept:
             session.execute(delete(table).where(table.c.shop_id == shop.id))
     session.execute(delete(Event).where(Event.shop_id == shop.id, Event.id != event_id))
     session.execute(update(Event).where(Event.id == event_id).values(body=None))
     shop.mode, shop.live_since, shop.installed_at = "observe", None, None
     shop.removed_at = shop.removed_at or db_now()
+    audit(session, shop.id, SHOPIFY, "shop.forget", shop.domain)
