@@ -79,8 +79,8 @@ class CreateOrder(_OrderDeliverer):
         order: ForwardOrder = self.runtime.registry.readers[READ_FORWARD_ORDER](job.shop_id, int(job.about))
         location = _map_location(order.location_id, request)
         head = {**request["head"], "locationCode": location}
-        body = render_order(order, head, request["skus"])
         created = _make_facts(order, location, request["skus"])
+        body = render_order(order, head, created["skus"])
         try:
             answer = self.client.call(job.shop_id, "POST", "/orders/outward", body)
         except Permanent as refusal:
@@ -126,7 +126,7 @@ class CreateOrder(_OrderDeliverer):
             ordered=facts["ordered"],
             cancelled=facts.get("cancelled", {}),
             members=facts["members"],
-            skus=request["skus"],
+            skus=facts["skus"],
             address=facts.get("address"),
             dispatch_by=parse_time(head["dispatchByTime"]),
             start_processing=parse_time(head["startProcessingTime"]),
@@ -144,9 +144,11 @@ def _read_found(found: dict[str, Any], items: list[dict[str, Any]]) -> dict[str,
 
 
 def _make_facts(order: ForwardOrder, location: str, skus: dict[str, str]) -> dict[str, Any]:
-    """What OMS was told of an order's lines."""
+    """What OMS was told of an order's lines. One that was added after the decision goes by its SKU."""
+    skus = {**{str(line.id): line.sku for line in order.lines}, **skus}
     groups = merge_lines(order, skus)
     return {
+        "skus": skus,
         "location": location,
         "ordered": {str(group[0].id): sum(line.quantity for line in group) for group in groups},
         "members": {str(group[0].id): [line.id for line in group] for group in groups if len(group) > 1},

@@ -25,6 +25,7 @@ from shopify_app.reads import refuse_if_lifted
 _FIRST_POLL_SECONDS = 0.7
 _LATER_POLL_SECONDS = 5.0
 _MOST_POLLS = 360
+_SURE_LOOKS, _SURE_SECONDS = 5, 60.0
 _STAFF_NOTE = "Returnbridge: the returned goods failed quality control"
 _REFUNDS = {"original": {"originalPaymentMethodsRefund": True}, "store_credit": {"storeCreditRefund": {}}}
 
@@ -105,7 +106,7 @@ class CancelOrder:
             return Done(order, "cancelled")
         job_id = job.progress.get("job")
         if not job_id:
-            return Absent()
+            return self._look_without_job(job, request)
         result = self.client.query(job.shop_id, queries.READ_CANCEL_JOB, id=job_id)["node"]
         if result and result["done"] and result["status"] == "FAILED":
             if holds.free_holds(self.client, job.shop_id, int(job.about)):
@@ -115,6 +116,15 @@ class CancelOrder:
         if polls > _MOST_POLLS:
             raise Permanent("Shopify has been cancelling this order for half an hour: look at it there, then retry")
         return Waiting(_LATER_POLL_SECONDS if polls > 1 else _FIRST_POLL_SECONDS, {"polls": polls})
+
+    def _look_without_job(self, job: Job, request: Any) -> Waiting | Absent:
+        """The answer that named the job was lost. Where money would go back, one look at the order proves too little:
+        the cancel may still be at work.
+        """
+        looks = int(job.progress.get("looks", 0)) + 1
+        if request["refund"] == "none" or looks > _SURE_LOOKS:
+            return Absent()
+        return Waiting(_SURE_SECONDS, {"looks": looks}, "the order is not cancelled yet")
 
     def _read(self, job: Job) -> dict[str, Any]:
         order = self.client.query(job.shop_id, queries.READ_CANCELLATION, id=make_gid("Order", job.about))["order"]

@@ -29,11 +29,12 @@ def cancel_by_seller(scene: Scene, code: str, totals: dict[str, int]) -> Outcome
     row = _find(scene.session, scene.shop_id, code)
     order = load_order(scene.session, scene.shop_id, row.order_id)
     assert order is not None  # OMS was told of it from its stored state
+    totals = {**row.announced, **totals}  # what was announced and is not done yet is part of this wish
     left = _find_left(row, totals, order)
     _refuse_impossible(order, left)
-    row.announced = {**row.announced, **totals}
+    row.announced = totals
     gone = order.cancelled or all(left.get(line.id, line.current_quantity) == 0 for line in order.lines)
-    plan = _plan_order(scene, order) if gone else _plan_lines(scene, order, left)
+    plan = _plan_order(scene, order, totals) if gone else _plan_lines(scene, order, left, totals)
     want(scene.session, scene.shop_id, plan, scene.event_id)
     return handled(f"OMS cancelled pieces of order {order.name}: they are cancelled in Shopify")
 
@@ -81,7 +82,7 @@ def _refuse_impossible(order: OrderSnapshot, left: dict[int, int]) -> None:
         raise Permanent(f"pieces of {', '.join(shipped)} have been fulfilled in Shopify")
 
 
-def _plan_lines(scene: Scene, order: OrderSnapshot, left: dict[int, int]) -> Wanted:
+def _plan_lines(scene: Scene, order: OrderSnapshot, left: dict[int, int], totals: dict[str, int]) -> Wanted:
     rules = scene.settings.cancel
     return Wanted(
         SHOPIFY_CANCEL_LINES,
@@ -89,11 +90,16 @@ def _plan_lines(scene: Scene, order: OrderSnapshot, left: dict[int, int]) -> Wan
         about=str(order.id),
         lane=f"shopify:{order.id}",
         end={"left": {str(line): quantity for line, quantity in sorted(left.items())}},
-        params={"restock": rules.restock, "notify_customer": rules.notify_customer, "held_by": None},
+        params={
+            "restock": rules.restock,
+            "notify_customer": rules.notify_customer,
+            "held_by": None,
+            "totals": totals,
+        },
     )
 
 
-def _plan_order(scene: Scene, order: OrderSnapshot) -> Wanted:
+def _plan_order(scene: Scene, order: OrderSnapshot, totals: dict[str, int]) -> Wanted:
     rules = scene.settings.cancel
     return Wanted(
         SHOPIFY_CANCEL_ORDER,
@@ -107,6 +113,7 @@ def _plan_order(scene: Scene, order: OrderSnapshot) -> Wanted:
             "refund": rules.refund,
             "notify_customer": rules.notify_customer,
             "held_by": None,
+            "totals": totals,
         },
     )
 
@@ -118,8 +125,17 @@ def find_act(session: Session, shop_id: int, code: str) -> Effect | None:
 
 
 def give_up(session: Session, shop_id: int, code: str) -> None:
-    """OMS is told that it could not be done: what it announced is void, and a person need not retry it."""
+    """OMS is told that it could not be done: what it announced is void, and a person need not retry it.
+
+    What earlier calls announced, and was done, stands.
+    """
     act = find_act(session, shop_id, code)
     if act is not None and act.state == "parked":
-        session.get_one(OmsOrder, (shop_id, int(act.about))).announced = {}
+        done = select(Effect.params).where(
+            Effect.shop_id == shop_id, Effect.aspect == act.aspect, Effect.state == "done"
+        )
+        announced: dict[str, int] = {}
+        for params in session.scalars(done.order_by(Effect.number)):
+            announced |= params.get("totals", {})
+        session.get_one(OmsOrder, (shop_id, int(act.about))).announced = announced
         act.state = "dropped"
