@@ -1,4 +1,4 @@
-"""What waits is judged again by the newest settings and the newest news, and a review ends when what it lacked comes."""
+"""What waits is judged again by the newest settings and news, and a review ends when what it lacked has come."""
 
 from __future__ import annotations
 
