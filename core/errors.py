@@ -31,6 +31,10 @@ class Permanent(Fault):
     """Trying again as it is cannot help: park it with these words."""
 
 
+class Outdated(Permanent):
+    """Somebody was faster: what a person acts on is no longer as they saw it. Nothing was changed."""
+
+
 class NeedsSettings(Fault):
     """The merchant must change a setting or a credential first."""
 

@@ -95,6 +95,7 @@ _WORDS = {
     "model_attributes_type": "must be an object",
     "extra_forbidden": "unknown key",
     "string_unicode": "must be Unicode text",
+    "string_pattern_mismatch": "holds a character that is not allowed here",
 }
 
 

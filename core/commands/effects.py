@@ -8,8 +8,9 @@ import click
 from sqlalchemy import select
 
 from core.commands.printing import ROW_ID, list_options, narrow, print_rows
-from core.db import db_now
-from core.flows.audit import COMMAND_LINE, audit
+from core.errors import Permanent
+from core.flows.audit import COMMAND_LINE
+from core.flows.interventions import retry_effect
 from core.models import Effect, Shop
 from core.runtime import Runtime
 
@@ -39,17 +40,14 @@ def _make_effects(runtime: Runtime) -> click.Group:
     @group.command("retry", help="Try a parked or waiting effect again now: same row, same key.")
     @click.argument("effect_id", type=ROW_ID)
     def retry(effect_id: int) -> None:
-        with runtime.database.write() as session:
-            effect = session.get(Effect, effect_id)
-            if effect is None:
-                raise click.ClickException(f"no effect {effect_id}")
-            if effect.state not in ("parked", "pending"):
-                raise click.ClickException(
-                    f"effect {effect_id} is {effect.state}: only parked or pending ones are retried"
-                )
-            effect.state, effect.attempts, effect.due_at = "pending", 0, db_now()
-            audit(session, effect.shop_id, COMMAND_LINE, "effect.retried", f"effect {effect_id}", kind=effect.kind)
-            effect.progress = {key: value for key, value in effect.progress.items() if key != "resent"}
+        try:
+            with runtime.database.write() as session:
+                effect = session.get(Effect, effect_id)
+                if effect is None:
+                    raise click.ClickException(f"no effect {effect_id}")
+                retry_effect(session, effect.shop_id, effect_id, COMMAND_LINE)
+        except Permanent as error:
+            raise click.ClickException(str(error)) from None
         runtime.bell.ring()
         click.echo(f"effect {effect_id} is due now")
 

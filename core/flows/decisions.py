@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from core.domain.exchange import Move, State
 from core.domain.orders import OrderSnapshot, is_held
-from core.errors import Permanent
+from core.errors import Outdated, Permanent
 from core.flows.acts import want_hold
 from core.flows.audit import audit
 from core.flows.exchanges import find_exchange, move, reconsider
@@ -31,7 +31,7 @@ def decide_exchange(
     """
     exchange, order = _load(scene, order_id)
     if expected_state is not None and exchange.state != expected_state:
-        raise Permanent(f"the exchange is {exchange.state} by now, not {expected_state}: look again, then decide")
+        raise Outdated(f"the exchange is {exchange.state} by now, not {expected_state}: look again, then decide")
     _refuse_impossible(order, decision)
     to, code = _MOVES[decision]
     exchange.decided_by = actor

@@ -12,10 +12,10 @@ from sqlalchemy.orm import Session
 
 from core.addresses import AddressGuard
 from core.crypto import Keyring
-from core.db import db_now, insert_once
+from core.db import db_now, insert_once, lock_row
 from core.domain.differences import Kind
 from core.domain.exchange import SETTLED
-from core.errors import BadInput
+from core.errors import BadInput, Outdated
 from core.flows.audit import audit
 from core.flows.findings import keep_findings
 from core.models import Effect, Event, Exchange, SettingsVersion, Shop
@@ -89,27 +89,37 @@ def load_settings_with_secrets(session: Session, keyring: Keyring, shop_id: int)
     newest = _find_newest(session, shop_id)
     if newest is None:
         return Settings()
-    return parse_settings(merge_secrets(newest.document, _open_secrets(keyring, newest)))
+    return parse_settings(merge_secrets(newest.document, open_secrets(keyring, newest)))
 
 
 def save_settings(
-    session: Session, keyring: Keyring, shop: Shop, document: dict[str, Any], saved_by: str, guard: AddressGuard
+    session: Session,
+    keyring: Keyring,
+    shop: Shop,
+    document: dict[str, Any],
+    saved_by: str,
+    guard: AddressGuard,
+    expected_version: int | None = None,
 ) -> int:
     """Check and store a whole document as the next version, which it returns. Raises BadInput; then nothing changed.
 
     A document without a secret that is stored keeps the stored one: secrets are never shown, so cannot be sent back.
+    `expected_version` is the one that was edited (0: none was saved yet); Outdated when another has come since.
     """
+    lock_row(session, Shop.id, shop.id)
     newest = _find_newest(session, shop.id)
-    stored = _open_secrets(keyring, newest) if newest else {}
-    settings = parse_settings(_fill_secrets(document, stored), guard)
-    rest, secrets = split_secrets(settings.model_dump(mode="json"))
     version = newest.version + 1 if newest else 1
+    if expected_version not in (None, version - 1):
+        raise Outdated("somebody saved other settings meanwhile")
+    settings = check_settings(session, keyring, shop.id, document, guard)
+    rest, secrets = split_secrets(settings.model_dump(mode="json"))
     sealed = keyring.seal(json.dumps(secrets).encode(), *secrets_place(shop.id, version))
     session.add(
         SettingsVersion(
             shop_id=shop.id, version=version, document=rest, secrets=sealed, saved_at=db_now(), saved_by=saved_by
         )
     )
+    stored = open_secrets(keyring, newest) if newest else {}
     changed = _list_changed({**_document(newest), **stored}, {**rest, **secrets})
     audit(session, shop.id, saved_by, "settings.saved", f"version {version}", changed=changed)
     shop.mode = settings.mode
@@ -133,6 +143,21 @@ def _flatten(document: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in document.items():
         flat.update({f"{name}.{key}": one for key, one in value.items()} if isinstance(value, dict) else {name: value})
     return flat
+
+
+def check_settings(
+    session: Session, keyring: Keyring, shop_id: int, document: dict[str, Any], guard: AddressGuard
+) -> Settings:
+    """What a document says, kept secrets in place, as it would be saved. Raises BadInput with every fault."""
+    newest = _find_newest(session, shop_id)
+    stored = open_secrets(keyring, newest) if newest else {}
+    return parse_settings(_fill_secrets(document, stored), guard)
+
+
+def find_version(session: Session, shop_id: int) -> int:
+    """The number of the settings document in force; 0 while none was saved."""
+    newest = _find_newest(session, shop_id)
+    return newest.version if newest else 0
 
 
 def ask_rethink(session: Session, keyring: Keyring, shop_id: int, version: int, after: int) -> None:
@@ -175,13 +200,17 @@ def secrets_place(shop_id: int, version: int) -> tuple[str, ...]:
     return ("settings_versions", "secrets", str(shop_id), str(version))
 
 
-def _open_secrets(keyring: Keyring, saved: SettingsVersion) -> dict[str, str]:
+def open_secrets(keyring: Keyring, saved: SettingsVersion) -> dict[str, str]:
+    """A version's secrets: path -> secret."""
     opened: dict[str, str] = json.loads(keyring.open(saved.secrets, *secrets_place(saved.shop_id, saved.version)))
     return opened
 
 
 def _fill_secrets(document: dict[str, Any], stored: Mapping[str, str]) -> dict[str, Any]:
-    """Where a secret is absent, null or as `show_settings` shows it, put the stored one. Odd shapes are left alone."""
+    """Where a secret is absent, null or as `show_settings` shows it, put the stored one; empty text clears it.
+
+    Odd shapes are left alone.
+    """
     filled = dict(document)
     oms = filled.get("oms")
     if isinstance(oms, dict) and oms.get("auth_password") in _KEEP and "oms.auth_password" in stored:
