@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from core.errors import AccessRefused
+from core.errors import AccessRefused, NeedsSettings, Permanent
 from core.flows.tenants import load_settings_with_secrets
 from core.http import Answer, raise_for_answer
 from core.masking import mask_answer
 from core.relay.endpoints import OMS, call_endpoint
 from core.runtime import Runtime
-from core.settings import OmsSettings
+from core.settings import OmsSettings, Settings
 
 
 class OmsClient:
@@ -32,6 +32,25 @@ class OmsClient:
             answer = self._runtime.http.send(method, url, headers=headers, json_body=body, params=params)
             raise_for_answer(mask_answer(answer, body, headers.values()), "OMS")
         return answer
+
+
+def try_connection(runtime: Runtime, settings: Settings) -> str:
+    """Look for an order that nobody has, with these settings; what OMS said, in a merchant's words. Raises Fault."""
+    oms = settings.oms
+    try:
+        headers = make_headers(oms)
+    except AccessRefused as missing:
+        raise NeedsSettings(str(missing)) from None  # nobody refused anything
+    place = oms.default_location or next(iter(oms.locations.values()), "none")
+    params = {"orderCode": "returnbridge-connection-test", "locationCode": place}
+    answer = runtime.http.send("GET", f"{oms.base_url}/search/order", headers=headers, params=params)
+    answer = mask_answer(answer, None, headers.values())
+    if answer.status in (400, 404) and isinstance(answer.read_json(), dict):
+        return "OMS was reached and took the user name and password."  # it looked, and has no such order
+    if answer.status == 404:
+        raise Permanent(f"something answered 404, but not as OMS does: check the address. It said: {answer.excerpt()}")
+    raise_for_answer(answer, "OMS")
+    return "OMS was reached and took the user name and password."
 
 
 def make_headers(oms: OmsSettings) -> dict[str, str]:

@@ -22,10 +22,11 @@ from core.models import OmsOrder
 from core.registry import Absent, Done, Job, NotNeeded
 from core.runtime import Runtime
 from core.settings import OmsSettings, Settings
-from oms_bridge.client import OmsClient
+from oms_bridge.client import OmsClient, try_connection
 from oms_bridge.render import merge_lines, render_cancel, render_hold, render_order
 
 READ_FORWARD_ORDER = "shopify.read_forward_order"
+TRY_CONNECTION = "oms.try_connection"
 
 
 def make_code(order: OrderSnapshot, oms: OmsSettings) -> str:
@@ -237,6 +238,7 @@ class CancelLines(_OrderDeliverer):
 def register_order_deliverers(runtime: Runtime) -> None:
     """Enter the order kinds into the registry."""
     client = OmsClient(runtime)
+    runtime.registry.readers[TRY_CONNECTION] = lambda settings: try_connection(runtime, settings)
     deliverers = runtime.registry.deliverers
     deliverers[OMS_CREATE_ORDER.name] = CreateOrder(runtime, client)
     deliverers[OMS_UNHOLD_ORDER.name] = ChangeHold(runtime, client, on_hold=False)

@@ -27,6 +27,7 @@ from rms_bridge.partners import clickpost, returns_prime, shiprocket
 from rms_bridge.partners.contract import render_processing_update
 from rms_bridge.partners.signature import make_headers
 
+TRY_CONNECTION = "partner.try_connection"
 QC_RENDERERS: dict[str, Callable[[VerdictReport], dict[str, Any]]] = {
     "clickpost": clickpost.render_qc,
     "returns_prime": returns_prime.render_qc,
@@ -101,7 +102,24 @@ def _decode(raw: bytes) -> str:
     return raw.decode(json.detect_encoding(raw)).removeprefix("\ufeff")
 
 
+def try_connection(runtime: Runtime, partner: PartnerSettings) -> str:
+    """Ask a partner's address for nothing (GET); what it said, in a merchant's words. Raises Fault.
+
+    Only a real report could prove more, and it would start a refund.
+    """
+    headers = make_headers(partner, "connection-test", utc_now(), b"")
+    answer = mask_answer(runtime.http.send("GET", partner.url, headers=headers), None, partner.headers.values())
+    if answer.status in (401, 403, 410) or answer.status >= 500:
+        raise_for_answer(answer, f"partner {partner.name}")
+    if answer.status == 404:
+        return (
+            "The address was reached and answered 404: some partners do so for anything but a report. Check its path."
+        )
+    return f"The address was reached and answered {answer.status}. The first real report proves the headers."
+
+
 def register_deliverers(runtime: Runtime) -> None:
     """Enter the partner kinds into the registry."""
+    runtime.registry.readers[TRY_CONNECTION] = lambda partner: try_connection(runtime, partner)
     for kind in (PARTNER_REPORT_QC, PARTNER_FORWARD_RETURN):
         runtime.registry.deliverers[kind.name] = PartnerDeliverer(runtime)
