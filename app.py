@@ -73,7 +73,7 @@ def create_app(settings: Config | None = None) -> Flask:
             raise click.ClickException(str(faults)) from None
     configure_logs(settings.log_format, settings.log_level)
     runtime = create_runtime(settings)
-    app = Flask(__name__)
+    app = Flask(__name__, static_folder="shopify_app/static")
     app.request_class = BoundedRequest
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.extensions["returnbridge"] = runtime

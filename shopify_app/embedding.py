@@ -107,7 +107,7 @@ def current_shop_id() -> int:
 
 def link_to(endpoint: str, **values: Any) -> str:
     """A link that stays inside the frame: `url_for`, with what the bounce page needs later. For redirects too."""
-    return url_for(endpoint, **{**_carry(), **values})
+    return url_for(endpoint, **{**carry_on(), **values})
 
 
 def frame_ancestors(config: Config, domain: str | None) -> str:
@@ -148,11 +148,14 @@ def _bounce() -> AnyResponse:
         return _show_outside(401)
     kept = urlencode([(name, value) for name, value in request.args.items(multi=True) if name not in _ONCE])
     target = "/" + quote(request.path.lstrip("/\\")) + (f"?{kept}" if kept else "")
-    return redirect(f"{BOUNCE_PATH}?{urlencode({**_carry(shop), RELOAD: target})}")
+    return redirect(f"{BOUNCE_PATH}?{urlencode({**carry_on(shop), RELOAD: target})}")
 
 
-def _carry(shop: str | None = None) -> dict[str, str]:
-    """What a link carries on: the shop, the verified one where there is one, and Shopify's own parameters."""
+def carry_on(shop: str | None = None) -> dict[str, str]:
+    """What a link, or a form that is sent with GET, carries on: the shop and Shopify's own parameters.
+
+    The shop is the verified one, where there is one.
+    """
     visitor: Visitor | None = g.get("visitor")
     domain = visitor.domain if visitor else shop
     given = {name: request.args.get(name, "") for name in _CARRIED}
