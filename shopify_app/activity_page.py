@@ -53,7 +53,9 @@ def add_activity_pages(pages: Blueprint, runtime: Runtime) -> None:
 
     @pages.post(f"/activity/events/{_ID}/change")
     def change_event(row_id: int) -> Answer:
-        return _carry_out(runtime, "events", row_id, lambda session: retry_event(session, current_shop_id(), row_id, actor()))
+        return _carry_out(
+            runtime, "events", row_id, lambda session: retry_event(session, current_shop_id(), row_id, actor())
+        )
 
 
 def _show_list(runtime: Runtime, notice: str = "", fault: str = "") -> Answer:

@@ -46,7 +46,8 @@ def test_a_link_without_a_token_comes_back_over_the_bounce_page(page: Any, stage
     host = in_frame(page).evaluate("shopify.config.host")
     in_frame(page).evaluate(f"location.assign('/?shop={stage.shop}&host={host}&page=2')")
     page.wait_for_function("() => frames[0] && true")
-    in_frame(page).wait_for_function("location.search.includes('page=2') && document.querySelector('s-page')")
+    in_frame(page).wait_for_url(lambda url: "page=2" in url and "/auth/" not in url)
+    page.frame_locator("#app").locator("s-page").wait_for()
     assert ["/auth/patch-id-token" in url for url in asked[:2]] == [False, True]
     assert "id_token" not in in_frame(page).evaluate("location.href")
     assert read_shop(page.frame_locator("#app")) == stage.shop
