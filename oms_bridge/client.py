@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
-from core.errors import AccessRefused, NeedsSettings, Permanent
+from core.errors import AccessRefused, NeedsSettings, Permanent, Throttled
 from core.flows.tenants import load_settings_with_secrets
 from core.http import Answer, raise_for_answer
 from core.masking import mask_answer
+from core.relay.budget import LOOK_PRIORITY, Slot, free_slot, take_slot
 from core.relay.endpoints import OMS, call_endpoint
 from core.runtime import Runtime
 from core.settings import OmsSettings, Settings
@@ -34,8 +36,11 @@ class OmsClient:
         return answer
 
 
-def try_connection(runtime: Runtime, settings: Settings) -> str:
-    """Look for an order that nobody has, with these settings; what OMS said, in a merchant's words. Raises Fault."""
+def try_connection(runtime: Runtime, shop_id: int, settings: Settings) -> str:
+    """Look for an order that nobody has, with these settings; what OMS said, in a merchant's words. Raises Fault.
+
+    It counts as a call of the shop's budget; how it ends says nothing about the OMS that is in force.
+    """
     oms = settings.oms
     try:
         headers = make_headers(oms)
@@ -43,14 +48,28 @@ def try_connection(runtime: Runtime, settings: Settings) -> str:
         raise NeedsSettings(str(missing)) from None  # nobody refused anything
     place = oms.default_location or next(iter(oms.locations.values()), "none")
     params = {"orderCode": "returnbridge-connection-test", "locationCode": place}
-    answer = runtime.http.send("GET", f"{oms.base_url}/search/order", headers=headers, params=params)
+    with _hold_slot(runtime, shop_id, oms.calls_per_minute):
+        answer = runtime.http.send("GET", f"{oms.base_url}/search/order", headers=headers, params=params)
     answer = mask_answer(answer, None, headers.values())
-    if answer.status in (400, 404) and isinstance(answer.read_json(), dict):
-        return "OMS was reached and took the user name and password."  # it looked, and has no such order
-    if answer.status == 404:
+    understood = answer.status in (400, 404) and isinstance(answer.read_json(), dict)  # it looked: no such order
+    if answer.status == 404 and not understood:
         raise Permanent(f"something answered 404, but not as OMS does: check the address. It said: {answer.excerpt()}")
-    raise_for_answer(answer, "OMS")
+    if not understood:
+        raise_for_answer(answer, "OMS")
     return "OMS was reached and took the user name and password."
+
+
+@contextmanager
+def _hold_slot(runtime: Runtime, shop_id: int, limit: int) -> Iterator[None]:
+    with runtime.database.write() as session:
+        slot = take_slot(session, shop_id, OMS, limit, LOOK_PRIORITY)
+    if not isinstance(slot, Slot):
+        raise Throttled(f"the {limit} calls a minute that OMS allows are spent: try again in a minute", slot)
+    try:
+        yield
+    finally:
+        with runtime.database.write() as session:
+            free_slot(session, shop_id, OMS, slot)
 
 
 def make_headers(oms: OmsSettings) -> dict[str, str]:

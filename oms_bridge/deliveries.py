@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -238,7 +239,7 @@ class CancelLines(_OrderDeliverer):
 def register_order_deliverers(runtime: Runtime) -> None:
     """Enter the order kinds into the registry."""
     client = OmsClient(runtime)
-    runtime.registry.readers[TRY_CONNECTION] = lambda settings: try_connection(runtime, settings)
+    runtime.registry.readers[TRY_CONNECTION] = partial(try_connection, runtime)
     deliverers = runtime.registry.deliverers
     deliverers[OMS_CREATE_ORDER.name] = CreateOrder(runtime, client)
     deliverers[OMS_UNHOLD_ORDER.name] = ChangeHold(runtime, client, on_hold=False)

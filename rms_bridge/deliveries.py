@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -120,6 +121,6 @@ def try_connection(runtime: Runtime, partner: PartnerSettings) -> str:
 
 def register_deliverers(runtime: Runtime) -> None:
     """Enter the partner kinds into the registry."""
-    runtime.registry.readers[TRY_CONNECTION] = lambda partner: try_connection(runtime, partner)
+    runtime.registry.readers[TRY_CONNECTION] = partial(try_connection, runtime)
     for kind in (PARTNER_REPORT_QC, PARTNER_FORWARD_RETURN):
         runtime.registry.deliverers[kind.name] = PartnerDeliverer(runtime)

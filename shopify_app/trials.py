@@ -39,7 +39,7 @@ def _call(runtime: Runtime, shop_id: int, settings: Settings, system: str) -> st
         scopes = AdminClient(runtime).query(shop_id, queries.READ_APP)["currentAppInstallation"]["accessScopes"]
         return f"Shopify was reached. The app may: {', '.join(sorted(one['handle'] for one in scopes))}."
     if name == "oms":
-        return str(runtime.registry.readers[TRY_OMS](settings))
+        return str(runtime.registry.readers[TRY_OMS](shop_id, settings))
     if name != "partner" or not number.isdecimal() or int(number) >= len(settings.partners):
         raise BadInput(["type the partner's name and address first"])
     return str(runtime.registry.readers[TRY_PARTNER](settings.partners[int(number)]))
