@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import click
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from core.commands.printing import ROW_ID, list_options, narrow, print_rows
 from core.errors import Permanent
 from core.flows.audit import COMMAND_LINE
-from core.flows.interventions import retry_effect
+from core.flows.interventions import drop_effect, retry_effect
 from core.models import Effect, Shop
 from core.runtime import Runtime
 
@@ -40,37 +42,28 @@ def _make_effects(runtime: Runtime) -> click.Group:
     @group.command("retry", help="Try a parked or waiting effect again now: same row, same key.")
     @click.argument("effect_id", type=ROW_ID)
     def retry(effect_id: int) -> None:
-        try:
-            with runtime.database.write() as session:
-                effect = session.get(Effect, effect_id)
-                if effect is None:
-                    raise click.ClickException(f"no effect {effect_id}")
-                retry_effect(session, effect.shop_id, effect_id, COMMAND_LINE)
-        except Permanent as error:
-            raise click.ClickException(str(error)) from None
-        runtime.bell.ring()
+        _intervene(runtime, effect_id, retry_effect)
         click.echo(f"effect {effect_id} is due now")
 
-    _add_cancel(group, runtime)
-    return group
-
-
-def _add_cancel(group: click.Group, runtime: Runtime) -> None:
     @group.command("cancel", help="Drop an effect that is parked, or was never begun: what waits behind it goes on.")
     @click.argument("effect_id", type=ROW_ID)
     def cancel(effect_id: int) -> None:
+        _intervene(runtime, effect_id, drop_effect)
+        click.echo(f"effect {effect_id} is dropped")
+
+    return group
+
+
+def _intervene(runtime: Runtime, effect_id: int, act: Callable[[Session, int, int, str], Effect]) -> None:
+    try:
         with runtime.database.write() as session:
-            effect = session.scalars(select(Effect).where(Effect.id == effect_id).with_for_update()).first()
+            effect = session.get(Effect, effect_id)
             if effect is None:
                 raise click.ClickException(f"no effect {effect_id}")
-            if effect.state != "parked" and (effect.state != "pending" or effect.started):
-                begun = " and may have been begun" if effect.started else ""
-                raise click.ClickException(f"effect {effect_id} is {effect.state}{begun}: it cannot be dropped now")
-            effect.reason = f"dropped at the command line; before that: {effect.reason or effect.state}"
-            effect.state, effect.ended_at, effect.request = "dropped", db_now(), None
-            audit(session, effect.shop_id, COMMAND_LINE, "effect.dropped", f"effect {effect_id}", kind=effect.kind)
-        runtime.bell.ring()
-        click.echo(f"effect {effect_id} is dropped")
+            act(session, effect.shop_id, effect_id, COMMAND_LINE)
+    except Permanent as error:
+        raise click.ClickException(str(error)) from None
+    runtime.bell.ring()
 
 
 def describe_effect(effect: Effect, domain: str) -> dict[str, Any]:

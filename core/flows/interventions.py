@@ -27,12 +27,13 @@ def retry_effect(session: Session, shop_id: int, effect_id: int, actor: str) -> 
 
 
 def drop_effect(session: Session, shop_id: int, effect_id: int, actor: str) -> Effect:
-    """Give a parked effect up: what waits behind it in its lane goes on. Raises Permanent."""
+    """Give an effect up that is parked or was never begun: what waits behind it in its lane goes on. Raises Permanent."""
     effect = _load_effect(session, shop_id, effect_id)
-    if effect.state != "parked":
-        raise Outdated(f"effect {effect_id} is {effect.state}: only parked ones are dropped")
+    if effect.state != "parked" and (effect.state != "pending" or effect.started):
+        begun = " and may have been begun" if effect.started else ""
+        raise Outdated(f"effect {effect_id} is {effect.state}{begun}: it cannot be dropped now")
+    effect.reason = f"{actor} dropped it; before that: {effect.reason or effect.state}"
     effect.state, effect.ended_at, effect.request = "dropped", db_now(), None
-    effect.reason = f"{actor} dropped it; before that: {effect.reason}"
     audit(session, shop_id, actor, "effect.dropped", f"effect {effect_id}", kind=effect.kind)
     return effect
 
