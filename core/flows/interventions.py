@@ -27,7 +27,7 @@ def retry_effect(session: Session, shop_id: int, effect_id: int, actor: str) -> 
 
 
 def drop_effect(session: Session, shop_id: int, effect_id: int, actor: str) -> Effect:
-    """Give an effect up that is parked or was never begun: what waits behind it in its lane goes on. Raises Permanent."""
+    """Give up an effect that is parked or was never begun: what waits behind it goes on. Raises Permanent."""
     effect = _load_effect(session, shop_id, effect_id)
     if effect.state != "parked" and (effect.state != "pending" or effect.started):
         begun = " and may have been begun" if effect.started else ""
