@@ -14,6 +14,7 @@ import pytest
 from core.config import Config
 from tests.integration.bridge import Bridge
 from tests.integration.command_line import CommandLine
+from tests.integration.front import Front
 from tests.integration.relay_stage import RelayStage
 
 PREVIOUS_SECRET = "the-secret-that-was-in-force-before"
@@ -57,6 +58,12 @@ def bridge(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     built = Bridge(Config(**settings_of_tests(url, valkey, folder)))
     yield built
     built.close()
+
+
+@pytest.fixture
+def front(config: Config) -> Front:
+    """A member of staff at the pages, on each database; Shopify itself is away."""
+    return Front(config.model_copy(update={"shopify_admin_url": "http://127.0.0.1:1/{shop}"}))
 
 
 @pytest.fixture
