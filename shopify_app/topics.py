@@ -7,7 +7,7 @@ API_VERSION = "2026-10"  # of Admin calls and of webhook payloads alike
 SCOPES = (  # the same as in `shopify.app.toml`
     "write_orders",
     "write_order_edits",
-    "write_returns",
+    "read_returns",
     "write_merchant_managed_fulfillment_orders",
     "read_locations",
 )

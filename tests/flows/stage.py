@@ -208,7 +208,7 @@ class Stage:
 SCOPES = (
     "write_orders",
     "write_order_edits",
-    "write_returns",
+    "read_returns",
     "write_merchant_managed_fulfillment_orders",
     "read_locations",
 )

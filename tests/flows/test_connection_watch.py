@@ -17,7 +17,7 @@ def test_scopes_that_are_missing_are_named_until_they_are_granted(stage: Stage, 
     visit(stage)
     with stage.runtime.database.read() as session:
         (found,) = session.scalars(select(Finding).where(Finding.kind == "scopes_missing"))
-    assert "write_merchant_managed_fulfillment_orders, write_order_edits, write_returns" in found.detail
+    assert "read_returns, write_merchant_managed_fulfillment_orders, write_order_edits" in found.detail
     stage.sandbox.shopify.change_scopes(OTHER, SCOPES)
     stage.shop_id = load(stage).id
     run_duty(stage, "connection")

@@ -51,8 +51,6 @@ TOPIC_ACCESS = {
     "bulk_operations": set(),
     "app": set(),
 }
-# Asked for ahead of need, since every merchant must agree to a new scope; each goes when its feature is here.
-NOT_NEEDED_YET = {"write_returns": "returns and exchanges made in Shopify itself"}
 Group = frozenset[str]
 
 
@@ -147,9 +145,7 @@ def test_the_scopes_cover_every_document_and_topic() -> None:
 
 
 def test_no_scope_is_wider_than_needed() -> None:
-    needless = {scope for scope in SCOPES if not find_uncovered((SCOPES - {scope}) | _narrow(scope))}
-    assert needless == set(NOT_NEEDED_YET) & SCOPES
-    assert set(NOT_NEEDED_YET) <= SCOPES
+    assert {scope for scope in SCOPES if not find_uncovered((SCOPES - {scope}) | _narrow(scope))} == set()
 
 
 def _narrow(scope: str) -> set[str]:
