@@ -95,11 +95,26 @@ class CountsAs(StrEnum):
     REVIEW = "review"
 
 
+# RMS's own reasons (increff.md 2.6), and the one its sample uses; brands add others
+STANDARD_REASONS = frozenset(
+    "PRODUCT_MISSING EXPIRED VIRTUAL_COMBO_FAIL STAIN_DAMAGE BROKEN_STITCH_DAMAGE FABRIC_DEFECT_DAMAGE "
+    "PACKAGING_DAMAGE WAREHOUSE_DAMAGE OTHER_DAMAGE COLOUR_MISMATCH PAIR_MISMATCH MRP_MISMATCH SIZE_MISMATCH "
+    "PRODUCT_MISMATCH LOGO_ISSUE WARRANTY_CARD_MISSING PART_MISSING TAG_MISSING FOOTWEAR_SOLE_SLIGHTLY_DIRTY "
+    "USED_PRODUCT OTHER_BRAND BATCH_MISMATCH NEEDS_IRONING NEEDS_OTHER_REFURBISHMENT DAMAGED".split()
+)
+
+
 def weigh(verdict: UnitVerdict, reasons: Mapping[str, CountsAs]) -> CountsAs:
-    """PASS passes; a FAIL counts as the merchant's table says of its reason, else as a fail."""
+    """PASS passes; a FAIL counts as the merchant's table says of its reason.
+
+    A merchant without a table makes no difference between reasons: a FAIL fails. One with a table does, so a reason
+    that neither the table nor RMS's own list knows is for a person to judge.
+    """
     if verdict.verdict is Verdict.PASS:
         return CountsAs.PASS
-    return reasons.get(verdict.reason or "", CountsAs.FAIL)
+    if not reasons or not verdict.reason or verdict.reason in STANDARD_REASONS:
+        return reasons.get(verdict.reason or "", CountsAs.FAIL)
+    return reasons.get(verdict.reason, CountsAs.REVIEW)
 
 
 def match_verdicts(units: Sequence[ReturnUnit], latest: Mapping[str, UnitVerdict]) -> dict[str, UnitVerdict]:

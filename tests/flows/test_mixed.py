@@ -128,7 +128,9 @@ def test_uniform_outcome_needs_no_pairing(stage: Stage, said: str, end: str) -> 
         ({"on_fail": "review"}, {"A": "PASS", "B": "FAIL"}, "review"),
         ({"reasons": {"NEEDS_IRONING": "pass"}}, {"A": "PASS", "B": "FAIL:NEEDS_IRONING"}, "released"),
         ({"reasons": {"SIZE_MISMATCH": "review"}}, {"A": "PASS", "B": "FAIL:SIZE_MISMATCH"}, "review"),
-        ({"reasons": {"NEEDS_IRONING": "pass"}}, {"A": "FAIL:OTHER", "B": "FAIL:NEVER_HEARD_OF"}, "cancelled"),
+        ({"reasons": {"NEEDS_IRONING": "pass"}}, {"A": "FAIL:TAG_MISSING", "B": "FAIL:USED_PRODUCT"}, "cancelled"),
+        ({"reasons": {"NEEDS_IRONING": "pass"}}, {"A": "FAIL:TAG_MISSING", "B": "FAIL:NEVER_HEARD_OF"}, "review"),
+        ({"reasons": {}}, {"A": "FAIL:TAG_MISSING", "B": "FAIL:NEVER_HEARD_OF"}, "cancelled"),
     ],
 )
 def test_the_merchants_rules(stage: Stage, qc: dict[str, Any], verdicts: dict[str, str], end: str) -> None:
