@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from sqlalchemy import (
     MetaData,
     create_engine,
     event,
+    func,
     literal,
     select,
     text,
@@ -133,6 +135,26 @@ def read_clock(session: Session) -> datetime:
     return session.scalars(select(db_now())).one()
 
 
+SCOPE_SETTING = "returnbridge.shop_id"  # of a PostgreSQL transaction: see core.isolation
+_scope: ContextVar[int | None] = ContextVar("shop", default=None)
+
+
+@contextmanager
+def only_shop(shop_id: int) -> Iterator[None]:
+    """Within it, on PostgreSQL, every new transaction of this thread sees and writes this shop's rows only."""
+    token = _scope.set(shop_id)
+    try:
+        yield
+    finally:
+        _scope.reset(token)
+
+
+def keep_to_shop(session: Session, shop_id: int) -> None:
+    """The same for the rest of the transaction under way, once it has learned whose it is."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.set_config(SCOPE_SETTING, str(shop_id), True)))
+
+
 class Database:
     """One database and the only two ways to open a session on it: to read, or to write. Neither spans HTTP."""
 
@@ -181,7 +203,9 @@ class Database:
 
 def _create_engine(url: str, pool_size: int) -> Engine:
     if make_url(url).get_backend_name() != "sqlite":
-        return create_engine(url, pool_size=pool_size, max_overflow=10, pool_pre_ping=True, hide_parameters=True)
+        engine = create_engine(url, pool_size=pool_size, max_overflow=10, pool_pre_ping=True, hide_parameters=True)
+        event.listen(engine, "begin", _scope_postgresql)
+        return engine
     path = make_url(url).database
     if path:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -191,6 +215,12 @@ def _create_engine(url: str, pool_size: int) -> Engine:
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _scope_postgresql(connection: Connection) -> None:
+    shop_id = _scope.get()
+    if shop_id is not None:
+        connection.exec_driver_sql("SELECT set_config(%s, %s, true)", (SCOPE_SETTING, str(shop_id)))
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

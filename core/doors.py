@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from sqlalchemy.orm import Session
 
+from core.db import only_shop
 from core.errors import BadInput, UnsupportedMedia
 from core.flows.credentials import Caller, Headers, verify_credential
 from core.models import Shop
@@ -64,7 +65,7 @@ def record(runtime: Runtime, shop_id: int, source: str, topic: str, body: bytes,
     Neither Increff nor a partner names its deliveries: repeats are found by comparing with the return's latest state.
     """
     delivery_id = uuid4().hex
-    with runtime.database.write("record") as session:
+    with only_shop(shop_id), runtime.database.write("record") as session:
         record_event(
             session,
             runtime.keyring,

@@ -12,6 +12,7 @@ from alembic.migration import MigrationContext
 
 import core.models  # noqa: F401 - fills the metadata
 from core.db import Base, Database
+from core.isolation import isolate
 
 _FOLDER = Path(__file__).parent.parent / "migrations"
 
@@ -26,8 +27,9 @@ def make_alembic_config(database: Database) -> Config:
 
 
 def upgrade(database: Database, revision: str = "head") -> None:
-    """Bring the tables to a revision."""
+    """Bring the tables to a revision, and put up the wall between shops (core.isolation) around what is there."""
     command.upgrade(make_alembic_config(database), revision)
+    isolate(database)
 
 
 def downgrade(database: Database, revision: str) -> None:

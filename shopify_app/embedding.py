@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
+from contextlib import ExitStack
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -16,6 +17,7 @@ from flask import Blueprint, Response, g, make_response, redirect, render_templa
 from werkzeug.wrappers import Response as AnyResponse
 
 from core.config import Config
+from core.db import only_shop
 from core.errors import Fault, Unauthorized
 from core.flows.tenants import find_shop
 from core.runtime import Runtime
@@ -60,11 +62,19 @@ def guard(pages: Blueprint, runtime: Runtime) -> None:
         try:
             visitor = verify_id_token(runtime.config, _read_token())
             g.shop_id, g.visitor = _enter(keeper, visitor), visitor
+            g.scope = ExitStack()
+            g.scope.enter_context(only_shop(g.shop_id))
         except Unauthorized:
             if _is_document():
                 return _bounce()
             raise
         return None
+
+    @pages.teardown_request
+    def leave(_error: BaseException | None) -> None:
+        scope: ExitStack | None = g.pop("scope", None)
+        if scope is not None:
+            scope.close()
 
     @pages.after_request
     def frame(response: Response) -> Response:

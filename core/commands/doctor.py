@@ -14,6 +14,7 @@ from core.db import read_clock
 from core.errors import Fault, NeedsSettings
 from core.flows.rekeying import count_keys
 from core.health import find_troubles, find_warnings
+from core.isolation import is_bypassed, read_policies, render_policies
 from core.models import Event, Shop
 from core.runtime import Runtime
 
@@ -54,6 +55,7 @@ def _examine(runtime: Runtime, checks: Mapping[str, Check]) -> Iterator[Found]:
     if troubles:
         return
     yield Found("ok", "database", "reached, at the newest migration")
+    yield from _examine_isolation(runtime)
     warnings = find_warnings(runtime)
     yield Found("look", "redis", warnings[0].partition(": ")[2]) if warnings else Found("ok", "redis", "reached")
     yield _examine_clock(runtime)
@@ -72,6 +74,22 @@ def _examine_settings(runtime: Runtime) -> Iterator[Found]:
         yield Found("look", "APP_URL", "Shopify takes https:// only; set it to the public address")
     if "0.0.0.0/0" in runtime.config.allow_private_networks:
         yield Found("look", "ALLOW_PRIVATE_NETWORKS", "true lets calls reach this network: name the few CIDRs needed")
+
+
+def _examine_isolation(runtime: Runtime) -> Iterator[Found]:
+    if runtime.database.is_sqlite:
+        return
+    with runtime.database.engine.connect() as connection:
+        bare = sorted(set(render_policies()) - set(read_policies(connection)))
+        bypassed = is_bypassed(connection)
+    if bare:
+        yield Found("FAULT", "isolation", f"tables without a policy ({', '.join(bare)}): run db upgrade")
+    elif bypassed:
+        yield Found(
+            "look", "isolation", "this role is a superuser, whom no policy binds: give the app a role of its own"
+        )
+    else:
+        yield Found("ok", "isolation", "row-level security binds this role on every table")
 
 
 def _examine_clock(runtime: Runtime) -> Found:

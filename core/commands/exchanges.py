@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from core.commands.effects import describe_effect
 from core.commands.printing import ROW_ID, list_options, narrow, print_object, print_rows
-from core.db import lock_row
+from core.db import keep_to_shop, lock_row
 from core.errors import Permanent
 from core.flows.decisions import DECISIONS, decide_exchange, link_exchange
 from core.flows.returns import load_latest_verdicts, load_units
@@ -83,6 +83,7 @@ def _carry_out(runtime: Runtime, exchange_id: int) -> Iterator[tuple[Scene, int]
             exchange = session.get(Exchange, exchange_id)
             if exchange is None:
                 raise click.ClickException(f"no exchange {exchange_id}")
+            keep_to_shop(session, exchange.shop_id)
             lock_row(session, Shop.id, exchange.shop_id)
             session.refresh(exchange)
             yield Scene(session, exchange.shop_id, load_settings(session, exchange.shop_id)), exchange.order_id

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.commands.printing import print_rows
-from core.db import lock_row
+from core.db import keep_to_shop, lock_row
 from core.errors import BadInput
 from core.flows import credentials, tenants
 from core.flows.audit import COMMAND_LINE, audit
@@ -134,6 +134,7 @@ def _get_shop(session: Session, domain: str) -> Shop:
     shop = tenants.find_shop(session, domain.strip().lower())
     if shop is None:
         raise click.ClickException(f"no shop {domain}; add it with: shops add {domain}")
+    keep_to_shop(session, shop.id)
     return shop
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from core.clock import parse_time, utc_now
 from core.commands.printing import print_rows
+from core.db import only_shop
 from core.errors import Fault
 from core.flows.tenants import find_shop
 from core.models import Finding, Shop
@@ -67,7 +68,8 @@ def _make_reconcile(runtime: Runtime, walk: Walk) -> click.Command:
         if shop is None:
             raise click.ClickException(f"no shop {domain}; add it with: shops add {domain}")
         try:
-            looked, news = _walk_with_bar(walk(shop.id, since), since)
+            with only_shop(shop.id):
+                looked, news = _walk_with_bar(walk(shop.id, since), since)
         except Fault as error:
             raise click.ClickException(f"{error}; what was read so far is kept, run it again to go on") from None
         finally:

@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from core.clock import monotonic
-from core.db import db_now, lock_row, read_clock
+from core.db import db_now, keep_to_shop, lock_row, only_shop, read_clock
 from core.errors import Ambiguous, Fault, Throttled, Transient
 from core.http import speak_until
 from core.logs import log_incident
@@ -66,7 +66,8 @@ def deliver_one(runtime: Runtime, claim: Claim, claimed_at: float) -> None:
             return
         prepared = _prepare(runtime, claim)
         if prepared is not None:
-            _carry_out(runtime, claim, prepared, claimed_at)
+            with only_shop(prepared.job.shop_id):
+                _carry_out(runtime, claim, prepared, claimed_at)
     except LeaseLost:
         logger.warning("effect %s: the lease ran out; another worker has it", claim.id)
     except SQLAlchemyError:
@@ -118,6 +119,7 @@ def _prepare_in(runtime: Runtime, session: Session, claim: Claim) -> Prepared | 
     if not is_still_wanted(session, runtime.registry.rethinkers, claim):
         return None
     effect = _load(session, claim)
+    keep_to_shop(session, effect.shop_id)
     _note_interruption(session, effect)
     act = _choose_act(effect)
     if act is None or _must_rest(runtime, session, effect):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ from sqlalchemy import and_, false, or_, select, true, update
 from sqlalchemy.orm import Session
 
 from core.clock import monotonic
-from core.db import db_now, insert_once
+from core.db import db_now, insert_once, only_shop
 from core.errors import Fault
 from core.logs import log_incident
 from core.models import DutyTurn, Shop
@@ -129,7 +130,8 @@ def _claim(runtime: Runtime) -> Turn | None:
 
 def _take(runtime: Runtime, turn: Turn) -> None:
     try:
-        again = turn.duty.run(turn.shop_id)
+        with only_shop(turn.shop_id) if turn.shop_id else nullcontext():
+            again = turn.duty.run(turn.shop_id)
         _end(runtime, turn, turn.duty.every_seconds if again is None else again, None)
     except Fault as error:
         logger.warning("duty %s: %s", turn.key, error)

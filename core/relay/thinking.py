@@ -9,12 +9,12 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from core.clock import monotonic
-from core.db import db_now, lock_row
+from core.db import db_now, lock_row, only_shop
 from core.errors import BadInput, Fault, NeedsSettings, Permanent, Throttled, Transient
 from core.failpoints import hit
 from core.logs import log_incident
 from core.models import Event, Shop
-from core.registry import Delivery, Outcome, parked, unknown
+from core.registry import Delivery, Handler, Outcome, parked, unknown
 from core.relay.backoff import SETTINGS_SECONDS, THROTTLE_SECONDS, add_jitter, next_wait
 from core.relay.inbox import LEASE_SECONDS, Claim, LeaseLost, claim_events, read_body
 from core.runtime import Runtime
@@ -58,6 +58,11 @@ def think_about(runtime: Runtime, claim: Claim) -> None:
     if handler is None:
         _end(runtime, claim, unknown(f"no rule for {delivery.source} {delivery.topic}"))
         return
+    with only_shop(delivery.shop_id):
+        _apply(runtime, claim, handler, delivery)
+
+
+def _apply(runtime: Runtime, claim: Claim, handler: Handler, delivery: Delivery) -> None:
     try:
         hit("think.before_read")
         facts = handler.read(delivery)
@@ -83,9 +88,10 @@ def rehearse(runtime: Runtime, event_id: int) -> Outcome:
     handler = runtime.registry.find_handler(delivery.source, delivery.topic)
     if handler is None:
         return unknown(f"no rule for {delivery.source} {delivery.topic}")
-    facts = handler.read(delivery)
-    with runtime.database.rehearse() as session:
-        return handler.apply(session, delivery, facts)
+    with only_shop(delivery.shop_id):
+        facts = handler.read(delivery)
+        with runtime.database.rehearse() as session:
+            return handler.apply(session, delivery, facts)
 
 
 def replay_event(session: Session, event: Event) -> None:
