@@ -85,9 +85,7 @@ def _examine_isolation(runtime: Runtime) -> Iterator[Found]:
     if bare:
         yield Found("FAULT", "isolation", f"tables without a policy ({', '.join(bare)}): run db upgrade")
     elif bypassed:
-        yield Found(
-            "look", "isolation", "this role is a superuser: give the app a role of its own"
-        )
+        yield Found("look", "isolation", "this role is a superuser: give the app a role of its own")
     else:
         yield Found("ok", "isolation", "row-level security binds this role on every table")
 
