@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from core.clock import monotonic
 from core.errors import Permanent
 from core.flows import privacy
 from core.flows.installations import end_installation
@@ -17,10 +17,11 @@ from core.flows.privacy import Person, Traces
 from core.models import Event, Shop
 from core.reading import read_object
 from core.registry import Delivery, Outcome, handled, ignored
-from core.relay.inbox import read_body
+from core.relay.inbox import ALWAYS, open_body, record_event
 from core.runtime import Runtime
 
 _BATCH = 200
+_STRETCH_SECONDS = 8.0  # well within the lease
 
 
 def parse_person(body: dict[str, Any], orders_key: str) -> Person:
@@ -34,57 +35,84 @@ def parse_person(body: dict[str, Any], orders_key: str) -> Person:
     return Person(customer_id if _is_id(customer_id) else None, contacts, tuple(listed))
 
 
-def _is_id(value: object) -> bool:
+def _is_id(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**63
 
 
 @dataclass(frozen=True)
 class Found:
-    """What was found of a person: the traces, the messages that name it, and Shopify's number of the request."""
+    """What was found of a person: the traces, the messages of this stretch that name it, and where to go on."""
 
+    body: dict[str, Any]
     traces: Traces
     event_ids: list[int]
-    request: str
+    after: int | None
+
+    @property
+    def counted(self) -> int:
+        """Messages found so far."""
+        before = self.body.get("counted")
+        return len(self.event_ids) + (before if _is_id(before) else 0)
 
 
 @dataclass(frozen=True)
 class PersonHandler:
-    """Finds what is held of a customer, messages included, which are opened one after the other."""
+    """Finds what is held of a customer, messages included, which are opened one after the other.
+
+    A shop may hold a great many: after a while the rest is left to another event, which goes on where this one ended.
+    """
 
     runtime: Runtime
     orders_key: str
 
     def read(self, delivery: Delivery) -> Found:
-        """Traces and messages. No transaction is open for longer than one batch."""
+        """Traces, and messages of one stretch. No transaction is open for longer than one batch."""
         body = read_object(delivery.body)
-        person = parse_person(body, self.orders_key)
         with self.runtime.database.read() as session:
-            traces = privacy.find_traces(session, delivery.shop_id, person)
-        asked = body.get("data_request")
-        request = asked.get("id") if isinstance(asked, dict) else None
-        return Found(traces, list(self._find_messages(delivery, traces)), str(request or delivery.id)[:64])
+            traces = privacy.find_traces(session, delivery.shop_id, parse_person(body, self.orders_key))
+        after, found, end = body.get("after"), list[int](), monotonic() + _STRETCH_SECONDS
+        place: int | None = after if _is_id(after) else 0
+        while place is not None and monotonic() < end:
+            named, place = self._search(delivery, traces, place)
+            found += named
+        return Found(body, traces, found, place)
 
-    def _find_messages(self, delivery: Delivery, traces: Traces) -> Iterator[int]:
-        after = 0
-        while True:
-            query = select(Event.id).where(Event.shop_id == delivery.shop_id, Event.id > after, Event.body.isnot(None))
-            with self.runtime.database.read() as session:
-                ids = list(session.scalars(query.order_by(Event.id).limit(_BATCH)))
-                yield from [one for one in ids if self._names(session, delivery.shop_id, one, traces)]
-            if not ids:
-                return
-            after = ids[-1]
+    def _search(self, delivery: Delivery, traces: Traces, after: int) -> tuple[list[int], int | None]:
+        """One batch: the messages that name the person, and the last one looked at; None when there are no more."""
+        query = select(Event).where(Event.shop_id == delivery.shop_id, Event.id > after, Event.body.isnot(None))
+        with self.runtime.database.read() as session:
+            events = session.scalars(query.order_by(Event.id).limit(_BATCH)).all()
+        named = [one.id for one in events if one.id != delivery.id and self._names(one, traces)]
+        return named, events[-1].id if len(events) == _BATCH else None
 
-    def _names(self, session: Session, shop_id: int, event_id: int, traces: Traces) -> bool:
+    def _names(self, event: Event, traces: Traces) -> bool:
         try:
-            body = read_body(session, self.runtime.keyring, shop_id, event_id)
+            body = open_body(self.runtime.keyring, event)
         except Permanent:
             return False  # its key is gone: nobody can read it any more
+        text = body.decode("utf-8", "replace")
+        if not traces.may_be_in(text):
+            return False
         try:
             return traces.are_in(json.loads(body))
         except (ValueError, RecursionError):
-            text = body.decode("utf-8", "replace")
             return traces.are_in([text, *text.split()])
+
+    def _go_on(self, session: Session, delivery: Delivery, facts: Found) -> None:
+        """The rest is another event of the same topic. This one's body names the customer, and goes."""
+        session.get_one(Event, delivery.id).body = None
+        session.flush()
+        if facts.after is not None:
+            record_event(
+                session,
+                self.runtime.keyring,
+                shop_id=delivery.shop_id,
+                source=delivery.source,
+                topic=delivery.topic,
+                delivery_id=f"{delivery.id}@{facts.after}",
+                body=json.dumps({**facts.body, "after": facts.after, "counted": facts.counted}).encode(),
+                priority=ALWAYS,
+            )
 
     def apply(self, session: Session, delivery: Delivery, facts: Found) -> Outcome:
         """What is to be done with what was found."""
@@ -95,10 +123,15 @@ class DataRequest(PersonHandler):
     """`customers/data_request`: the merchant answers the customer; we say what is held."""
 
     def apply(self, session: Session, delivery: Delivery, facts: Found) -> Outcome:
-        """A finding. The request itself names the customer, so its body goes."""
-        messages = [one for one in facts.event_ids if one != delivery.id]
-        words = privacy.note_data_request(session, delivery.shop_id, facts.request, facts.traces, len(messages))
-        _drop_body(session, delivery)
+        """A finding, once everything was looked at."""
+        self._go_on(session, delivery, facts)
+        if facts.after is not None:
+            return handled(f"{facts.counted} raw message(s) so far")
+        asked = facts.body.get("data_request")
+        number = asked.get("id") if isinstance(asked, dict) else None
+        words = privacy.note_data_request(
+            session, delivery.shop_id, str(number or delivery.id)[:64], facts.traces, facts.counted
+        )
         return handled(words)
 
 
@@ -107,11 +140,11 @@ class CustomerRedact(PersonHandler):
 
     def apply(self, session: Session, delivery: Delivery, facts: Found) -> Outcome:
         """Forget."""
-        others = [one for one in facts.event_ids if one != delivery.id]
-        privacy.forget_messages(session, delivery.shop_id, others)
+        privacy.forget_messages(session, delivery.shop_id, facts.event_ids)
         privacy.forget_person(session, delivery.shop_id, facts.traces)
-        _drop_body(session, delivery)
-        return handled(f"a customer of {len(facts.traces.order_ids)} order(s) was forgotten, {len(others)} message(s)")
+        self._go_on(session, delivery, facts)
+        words = f"a customer of {len(facts.traces.order_ids)} order(s) was forgotten, {facts.counted} message(s)"
+        return handled(words + (" so far" if facts.after is not None else ""))
 
 
 @dataclass(frozen=True)
@@ -130,8 +163,3 @@ class ShopRedact:
         end_installation(session, shop)
         privacy.forget_shop(session, shop, delivery.id)
         return handled("everything of the shop was forgotten")
-
-
-def _drop_body(session: Session, delivery: Delivery) -> None:
-    session.get_one(Event, delivery.id).body = None
-    session.flush()

@@ -65,6 +65,11 @@ class Traces:
         """What effects and findings are about."""
         return {*map(str, self.order_ids), *self.codes}
 
+    def may_be_in(self, text: str) -> bool:
+        """False when a message cannot name the person: quick, for most do not. An escape may hide anything."""
+        lowered = text.casefold()
+        return "\\" in text or any(code in text for code in self.codes) or any(one in lowered for one in self.contacts)
+
     def are_in(self, value: Any) -> bool:
         """True when a JSON value names the person: a code as a whole, a contact also within a text."""
         return any(self._is_named(str(one)) for one in _list_scalars(value))

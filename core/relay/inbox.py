@@ -96,7 +96,13 @@ def read_body(session: Session, keyring: Keyring, shop_id: int, event_id: int) -
     event = session.scalars(select(Event).where(Event.shop_id == shop_id, Event.id == event_id)).one()
     if event.body is None:
         raise Permanent("the message this rests on is older than RETENTION_DAYS and was purged")
-    return keyring.open(event.body, *seal_place(event.source, shop_id, event.delivery_id))
+    return open_body(keyring, event)
+
+
+def open_body(keyring: Keyring, event: Event) -> bytes:
+    """The raw body of an event that still has one. Raises Permanent when it cannot be opened."""
+    assert event.body is not None
+    return keyring.open(event.body, *seal_place(event.source, event.shop_id, event.delivery_id))
 
 
 def waiting_events() -> Any:

@@ -238,3 +238,20 @@ def test_other_scopes_are_noted_and_what_waited_goes_on(stage: Stage) -> None:
 def bodies(stage: Stage) -> list[Event]:
     with stage.runtime.database.read() as session:
         return list(session.scalars(select(Event).where(Event.body.isnot(None))))
+
+
+@on_sqlite
+def test_a_shop_with_many_messages_is_searched_in_stretches(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shopify_app.compliance._STRETCH_SECONDS", 0.0001)
+    monkeypatch.setattr("shopify_app.compliance._BATCH", 2)
+    for number in range(5):
+        stage.sandbox.shopify.create_order(stage.shop, email=f"{CANARY if number % 2 else OTHER_CANARY}@example.com")
+    stage.settle()
+    tell(stage, "customers/redact", customer={"email": f"{CANARY}@example.com"}, orders_to_redact=[])
+    stage.settle()
+    parts = stage.events("customers/redact")
+    assert len(parts) > 2
+    assert {(part.outcome, part.body) for part in parts} == {("handled", None)}
+    assert parts[-1].reason == "a customer of 0 order(s) was forgotten, 2 message(s)"
+    assert find(stage, CANARY) == []
+    assert find(stage, OTHER_CANARY)
