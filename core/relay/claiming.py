@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import and_, func, literal_column, or_, select, update
+from sqlalchemy import Select, and_, bindparam, func, literal_column, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from core.db import db_now
@@ -77,6 +78,7 @@ class _Turn:
 
     shop_id: int
     name: str
+    most_urgent: int  # priority of what is due
     under_way: int
     doubtful: bool  # its last call failed
 
@@ -103,27 +105,38 @@ def claim_effects(session: Session, limit: int, most_doubtful: int | None = None
 
 def find_due(session: Session) -> bool:
     """True when an effect could be claimed now, one whose lease ran out included."""
-    expired = select(Effect.id).where(Effect.state == _SENDING, Effect.lease_until < _now()).limit(1)
-    stray = select(Effect.id).where(_is_stray()).limit(1)
-    return any(session.scalars(one).first() for one in (expired, stray)) or bool(_find_turns(session))
+    late = session.scalars(_select_expired()).first() or session.scalars(_select_strays()).first()
+    return late is not None or bool(_find_turns(session))
 
 
 def _take_back_expired(session: Session) -> None:
     """What a dead or frozen worker had is due again; its fence moves on with the next claim."""
-    expired = select(Effect.id).where(Effect.state == _SENDING, Effect.lease_until < _now())
-    ids = list(session.scalars(expired.limit(_MANY).with_for_update(skip_locked=True)))
+    ids = list(session.scalars(_select_expired()))
     if ids:
         session.execute(update(Effect).where(Effect.id.in_(ids)).values(state="pending", lease_until=None))
+
+
+# Statements are put together once: that costs SQLAlchemy ten times what the stores need to answer them.
 
 
 def _is_stray() -> Any:
     return (Effect.endpoint == literal_column("''")) & Effect.state.in_([_PENDING, _SENDING])
 
 
+@cache
+def _select_expired() -> Select[int]:
+    expired = select(Effect.id).where(Effect.state == _SENDING, Effect.lease_until < _now())
+    return expired.limit(_MANY).with_for_update(skip_locked=True)
+
+
+@cache
+def _select_strays() -> Select[Effect]:
+    return select(Effect).where(_is_stray()).limit(_MANY).with_for_update(skip_locked=True)
+
+
 def _adopt_strays(session: Session) -> None:
     """The previous release, which may still run beside this one, wants effects without naming their endpoint."""
-    strays = select(Effect).where(_is_stray()).limit(_MANY).with_for_update(skip_locked=True)
-    for effect in session.scalars(strays):
+    for effect in session.scalars(_select_strays()):
         effect.endpoint = name_endpoint(KINDS[effect.kind], effect.params)
         ensure_endpoint(session, effect.shop_id, effect.endpoint)
     session.flush()
@@ -131,60 +144,80 @@ def _adopt_strays(session: Session) -> None:
 
 def _find_turns(session: Session) -> list[_Turn]:
     """Far sides that may take something now, in the order of their turns; equals in any order."""
-    theirs = (Effect.shop_id == Endpoint.shop_id) & (Effect.endpoint == Endpoint.name)
-    due = select(Effect.id).where(theirs, Effect.priority.in_(PRIORITIES), _is_due()).limit(1)
-    query = select(Endpoint.shop_id, Endpoint.name, _count_under_way(theirs), _is_doubtful()).where(
-        _is_live(Endpoint.shop_id), _is_awake(), due.correlate(Endpoint).scalar_subquery().isnot(None)
-    )
-    turns = [_Turn(*row) for row in session.execute(query)]
-    free = [turn for turn in turns if turn.under_way < (1 if turn.doubtful else IN_FLIGHT)]
+    turns = [_Turn(*row) for row in session.execute(_select_turns())]
+    free = [one for one in turns if one.most_urgent is not None and one.under_way < _room(doubtful=one.doubtful)]
     return sorted(free, key=lambda turn: (turn.under_way, random.random()))  # noqa: S311 - a lot, no secret
 
 
-def _count_under_way(theirs: Any) -> Any:
+@cache
+def _select_turns() -> Select[Any]:
+    theirs = (Effect.shop_id == Endpoint.shop_id) & (Effect.endpoint == Endpoint.name)
+    due = select(Effect.priority).where(theirs, Effect.priority.in_(PRIORITIES), _is_due())
+    first = due.order_by(Effect.priority, Effect.due_at, Effect.id).limit(1).correlate(Endpoint).scalar_subquery()
     counted = select(func.count()).select_from(Effect).where(theirs, Effect.state == _SENDING)
-    return counted.correlate(Endpoint).scalar_subquery()
+    doubtful = or_(Endpoint.failures > 0, Endpoint.state != "working")
+    query = select(Endpoint.shop_id, Endpoint.name, first, counted.correlate(Endpoint).scalar_subquery(), doubtful)
+    return query.where(_is_live(Endpoint.shop_id), _is_awake())
 
 
-def _is_doubtful() -> Any:
-    return or_(Endpoint.failures > 0, Endpoint.state != "working")
+def _room(*, doubtful: bool) -> int:
+    return 1 if doubtful else IN_FLIGHT
 
 
 def _claim_at(session: Session, turn: _Turn, share: int) -> list[Claim]:
     """Claim at one far side, whose row is locked so that no two claims count what is under way at the same time."""
-    mine = (Endpoint.shop_id == turn.shop_id, Endpoint.name == turn.name)
-    endpoint = session.scalars(select(Endpoint).where(*mine, _is_awake()).with_for_update(skip_locked=True)).first()
+    place = {"shop": turn.shop_id, "name": turn.name}
+    endpoint = session.scalars(_select_endpoint(), place).first()
     if endpoint is None:  # another worker is claiming there, or it has just been left alone
         return []
-    theirs = (Effect.shop_id == turn.shop_id) & (Effect.endpoint == turn.name)
-    under_way = session.scalars(select(func.count()).where(theirs, Effect.state == _SENDING)).one()
+    under_way = session.scalars(_count_under_way(), place).one()
     probe = endpoint.state != "working"
-    room = (1 if probe or endpoint.failures else IN_FLIGHT) - under_way
-    ids = _choose(session, endpoint, theirs, min(share, room), under_way)
+    doubtful = probe or endpoint.failures > 0
+    ids = _choose(session, endpoint, turn.most_urgent, min(share, _room(doubtful=doubtful) - under_way), under_way)
     if probe and ids:
         endpoint.rests_until = db_now(PROBE_SECONDS)
-    return _lease(session, ids, probe=probe)
+    return _lease(session, ids, doubtful=doubtful, probe=probe)
 
 
-def _choose(session: Session, endpoint: Endpoint, theirs: Any, room: int, under_way: int) -> list[int]:
+@cache
+def _select_endpoint() -> Select[Endpoint]:
+    mine = (Endpoint.shop_id == bindparam("shop"), Endpoint.name == bindparam("name"))
+    return select(Endpoint).where(*mine, _is_awake()).with_for_update(skip_locked=True)
+
+
+def _is_theirs() -> Any:
+    return (Effect.shop_id == bindparam("shop")) & (Effect.endpoint == bindparam("name"))
+
+
+@cache
+def _count_under_way() -> Select[int]:
+    return select(func.count()).select_from(Effect).where(_is_theirs(), Effect.state == _SENDING)
+
+
+@cache
+def _select_due() -> Select[int]:
+    due = select(Effect.id).where(_is_theirs(), Effect.priority == bindparam("priority"), _is_due())
+    return due.order_by(Effect.due_at, Effect.id).limit(bindparam("most")).with_for_update(skip_locked=True, of=Effect)
+
+
+def _choose(session: Session, endpoint: Endpoint, most_urgent: int, room: int, under_way: int) -> list[int]:
     """The most urgent first, and no more than the far side's budget lets go out now."""
+    place = {"shop": endpoint.shop_id, "name": endpoint.name}
     ids: list[int] = []
-    for priority in PRIORITIES:
+    for priority in PRIORITIES[PRIORITIES.index(most_urgent) :]:
         left = room - len(ids)
         if left > 0 and (calls := count_free(session, endpoint, priority)) is not None:
             left = min(left, calls - under_way - len(ids))  # what is under way may not hold its slot yet
         if left > 0:
-            query = select(Effect.id).where(theirs, Effect.priority == priority, _is_due())
-            query = query.order_by(Effect.due_at, Effect.id).limit(left)
-            ids += session.scalars(query.with_for_update(skip_locked=True, of=Effect))
+            ids += session.scalars(_select_due(), {**place, "priority": priority, "most": left})
     return ids
 
 
-def _lease(session: Session, ids: list[int], *, probe: bool) -> list[Claim]:
+def _lease(session: Session, ids: list[int], *, doubtful: bool, probe: bool) -> list[Claim]:
     if not ids:
         return []
     leased = update(Effect).where(Effect.id.in_(ids))
     leased = leased.values(state="sending", lease_until=db_now(LEASE_SECONDS), fence=Effect.fence + 1)
     rows = session.execute(leased.returning(Effect.id, Effect.fence).execution_options(synchronize_session=False))
     fences = {row.id: row.fence for row in rows}
-    return [Claim(one, fences[one], probe) for one in ids]
+    return [Claim(one, fences[one], doubtful, probe) for one in ids]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -28,7 +27,6 @@ from core.relay.outbox import is_still_wanted, kind_of, open_request, seal_reque
 from core.runtime import Runtime
 
 SEND_SHARE = 0.4  # of the lease: past it a send may not start, for it might not end before another worker looks
-_PARALLEL = 8
 
 logger = logging.getLogger(__name__)
 Result = Done | Waiting | Absent | Fault
@@ -45,17 +43,21 @@ class Prepared:
     errand: Errand
 
 
-def deliver(runtime: Runtime, limit: int = _PARALLEL) -> int:
-    """Claim due effects and carry them out side by side. Returns how many were claimed."""
+def deliver(runtime: Runtime, limit: int = 8) -> int:
+    """Claim due effects and carry them out, one after another. Returns how many were claimed."""
     claimed_at = monotonic()
-    with runtime.database.write("claim") as session:
-        claims = claim_effects(session, limit)
-    if len(claims) == 1:
-        deliver_one(runtime, claims[0], claimed_at)
-    elif claims:
-        with ThreadPoolExecutor(_PARALLEL) as pool:
-            list(pool.map(lambda claim: deliver_one(runtime, claim, claimed_at), claims))
+    claims = claim_due(runtime, limit)
+    for claim in claims:
+        deliver_one(runtime, claim, claimed_at)
     return len(claims)
+
+
+def claim_due(runtime: Runtime, limit: int, most_doubtful: int | None = None) -> list[Claim]:
+    """Lease up to `limit` due effects, at most `most_doubtful` of them for far sides whose last call failed."""
+    if limit <= 0:
+        return []
+    with runtime.database.write("claim") as session:
+        return claim_effects(session, limit, most_doubtful)
 
 
 def deliver_one(runtime: Runtime, claim: Claim, claimed_at: float) -> None:

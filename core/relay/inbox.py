@@ -11,9 +11,10 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import case, func, or_, select, update
+from sqlalchemy import Select, bindparam, case, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from core.crypto import Keyring
@@ -36,10 +37,14 @@ class LeaseLost(Exception):
 
 @dataclass(frozen=True)
 class Claim:
-    """A leased row and the fence it was leased under. `probe`: it goes to a far side that was not working."""
+    """A leased row and the fence it was leased under.
+
+    `doubtful`: it goes to a far side whose last call failed; `probe`: to one that is left alone, to find out.
+    """
 
     id: int
     fence: int
+    doubtful: bool = False
     probe: bool = False
 
 
@@ -127,9 +132,9 @@ def claim_events(session: Session, limit: int) -> list[Claim]:
     known exchanges come before its other events."""
     claims = _lease(session, list(session.scalars(_waiting_always().limit(limit).with_for_update(skip_locked=True))))
     turns = _find_turns(session)
-    for place, (shop_id, under_way) in enumerate(turns):
+    for place, (shop_id, most_urgent, under_way) in enumerate(turns):
         share = -(-(limit - len(claims)) // (len(turns) - place))  # rounded up: what is left, divided by who is left
-        ids = _choose(session, shop_id, min(share, IN_FLIGHT - under_way))
+        ids = _choose(session, shop_id, most_urgent, min(share, IN_FLIGHT - under_way))
         claims += _lease(session, ids)
     return claims
 
@@ -144,15 +149,20 @@ def _waiting_always() -> Any:
     return select(Event.id).where(everyone, Event.priority == ALWAYS, _is_waiting()).order_by(Event.id)
 
 
-def _find_turns(session: Session) -> list[tuple[int, int]]:
-    """Shops that have an event waiting, and how many of theirs are under way, in the order of their turns."""
-    waiting = select(Event.id).where(Event.shop_id == Shop.id, Event.priority.in_(PRIORITIES), _is_waiting()).limit(1)
+def _find_turns(session: Session) -> list[tuple[int, int, int]]:
+    """Shops that have an event waiting, its priority, and how many of theirs are under way, in the order of turns."""
+    turns = [row._tuple() for row in session.execute(_select_turns())]
+    free = [turn for turn in turns if turn[1] is not None and turn[2] < IN_FLIGHT]
+    return sorted(free, key=lambda turn: (turn[2], random.random()))  # noqa: S311 - a lot, no secret
+
+
+@cache  # put together once: that costs SQLAlchemy ten times what the stores need to answer it
+def _select_turns() -> Select[int, int, int]:
+    waiting = select(Event.priority).where(Event.shop_id == Shop.id, Event.priority.in_(PRIORITIES), _is_waiting())
+    first = waiting.order_by(Event.priority, Event.due_at, Event.id).limit(1).correlate(Shop).scalar_subquery()
     leased = select(func.count()).select_from(Event).where(Event.shop_id == Shop.id, _is_leased())
-    query = select(Shop.id, leased.correlate(Shop).scalar_subquery()).where(
-        Shop.id.in_(_thinking_shops()), waiting.correlate(Shop).scalar_subquery().isnot(None)
-    )
-    free = [(shop_id, under_way) for shop_id, under_way in session.execute(query) if under_way < IN_FLIGHT]
-    return sorted(free, key=lambda turn: (turn[1], random.random()))  # noqa: S311 - a lot, no secret
+    query = select(Shop.id, first, leased.correlate(Shop).scalar_subquery())
+    return query.where(Shop.id.in_(_thinking_shops()))
 
 
 def _is_leased() -> Any:
@@ -160,15 +170,20 @@ def _is_leased() -> Any:
     return Event.outcome.is_(None) & Event.lease_until.isnot(None) & live
 
 
-def _choose(session: Session, shop_id: int, room: int) -> list[int]:
+def _choose(session: Session, shop_id: int, most_urgent: int, room: int) -> list[int]:
     ids: list[int] = []
-    for priority in PRIORITIES:
+    for priority in PRIORITIES[PRIORITIES.index(most_urgent) :]:
         if room - len(ids) <= 0:
             break
-        query = select(Event.id).where(Event.shop_id == shop_id, Event.priority == priority, _is_waiting())
-        query = query.order_by(Event.due_at, Event.id).limit(room - len(ids))
-        ids += session.scalars(query.with_for_update(skip_locked=True, of=Event))
+        ids += session.scalars(_select_waiting(), {"shop": shop_id, "priority": priority, "most": room - len(ids)})
     return ids
+
+
+@cache
+def _select_waiting() -> Select[int]:
+    theirs = (Event.shop_id == bindparam("shop"), Event.priority == bindparam("priority"))
+    waiting = select(Event.id).where(*theirs, _is_waiting()).order_by(Event.due_at, Event.id)
+    return waiting.limit(bindparam("most")).with_for_update(skip_locked=True, of=Event)
 
 
 def _lease(session: Session, ids: list[int]) -> list[Claim]:

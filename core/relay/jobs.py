@@ -6,15 +6,13 @@ import logging
 
 from sqlalchemy import and_, or_, select, update
 
-from core.clock import monotonic
 from core.db import db_now
 from core.failpoints import hit
 from core.models import Effect, Event, ReturnOrder, Shop
 from core.relay.claiming import find_due
-from core.relay.delivery import deliver
+from core.relay.crew import Crew
 from core.relay.duties import start_duties
 from core.relay.inbox import find_waiting
-from core.relay.thinking import think
 from core.runtime import Runtime, get_current
 
 _DRAIN_SECONDS = 20.0
@@ -34,11 +32,7 @@ def drain() -> None:
 
 def work(runtime: Runtime, seconds: float) -> bool:
     """Think and deliver until nothing is due (True) or the time is up (False)."""
-    end = monotonic() + seconds
-    while monotonic() < end:
-        if think(runtime) + deliver(runtime) == 0:
-            return True
-    return False
+    return Crew(runtime).work(seconds)
 
 
 def something_due(runtime: Runtime) -> bool:

@@ -25,21 +25,33 @@ logger = logging.getLogger(__name__)
 
 
 def think(runtime: Runtime, limit: int = 20) -> int:
-    """Claim and think about what waits. Returns how many events were claimed."""
+    """Claim and think about what waits, one after another. Returns how many events were claimed."""
     claimed_at = monotonic()
-    with runtime.database.write("think.claim") as session:
-        claims = claim_events(session, limit)
+    claims = claim_waiting(runtime, limit)
     for claim in claims:
-        try:
-            if monotonic() - claimed_at > LEASE_SECONDS * THINK_SHARE:
-                _give_back(runtime, claim)
-                continue
-            think_about(runtime, claim)
-        except LeaseLost:
-            logger.warning("event %s: the lease ran out while thinking; another worker has it", claim.id)
-        except Fault as error:  # its body does not open: a key is missing, or the row was altered
-            _end(runtime, claim, parked(str(error)))
+        think_over(runtime, claim, claimed_at)
     return len(claims)
+
+
+def claim_waiting(runtime: Runtime, limit: int) -> list[Claim]:
+    """Lease up to `limit` waiting events."""
+    if limit <= 0:
+        return []
+    with runtime.database.write("think.claim") as session:
+        return claim_events(session, limit)
+
+
+def think_over(runtime: Runtime, claim: Claim, claimed_at: float) -> None:
+    """Think about one claimed event. A lost lease ends it in silence: another worker has the event."""
+    try:
+        if monotonic() - claimed_at > LEASE_SECONDS * THINK_SHARE:
+            _give_back(runtime, claim)
+        else:
+            think_about(runtime, claim)
+    except LeaseLost:
+        logger.warning("event %s: the lease ran out while thinking; another worker has it", claim.id)
+    except Fault as error:  # its body does not open: a key is missing, or the row was altered
+        _end(runtime, claim, parked(str(error)))
 
 
 def _give_back(runtime: Runtime, claim: Claim) -> None:

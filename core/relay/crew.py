@@ -1,0 +1,76 @@
+"""The hands of one process: threads that think about events and carry effects out, side by side.
+
+A far side that takes its time holds one pair of hands, not the process: what is claimed is begun at once, and as soon
+as hands are free they claim again. Far sides whose last call failed get at most half of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+
+from core.clock import monotonic
+from core.relay.delivery import claim_due, deliver_one
+from core.relay.inbox import Claim
+from core.relay.thinking import claim_waiting, think_over
+from core.runtime import Runtime
+
+HANDS = 8  # for thinking, and as many for delivering: neither waits for the other
+_PATIENCE_SECONDS = 0.05  # a claim is dearer than a moment's wait for more free hands
+_POLL_SECONDS = 0.1  # how often one looks for news while something is under way
+_Begin = Callable[[Runtime, Claim, float], None]
+
+
+class Crew:
+    """Used by one thread; its hands go on with what they have begun when it is dismissed."""
+
+    def __init__(self, runtime: Runtime):
+        self._runtime = runtime
+        self._pool = ThreadPoolExecutor(2 * HANDS, thread_name_prefix="relay")
+        self._thinking: dict[Future[None], Claim] = {}
+        self._sending: dict[Future[None], Claim] = {}
+
+    def work(self, seconds: float) -> bool:
+        """Think and deliver until nothing is due and nothing under way (True), or until the time is up (False)."""
+        end = monotonic() + seconds
+        try:
+            while monotonic() < end:
+                if self._take_on() == 0:
+                    if not self._thinking and not self._sending:
+                        return True
+                    self._wait_for(1, min(_POLL_SECONDS, end - monotonic()))
+                else:
+                    self._wait_for(HANDS // 2, _PATIENCE_SECONDS)
+            return False
+        finally:
+            self._pool.shutdown(wait=False)
+
+    def _take_on(self) -> int:
+        """Claim as much as there are free hands, and begin it. Raises what stopped a hand: no database."""
+        self._gather()
+        doubtful = sum(claim.doubtful for claim in self._sending.values())
+        claimed_at = monotonic()
+        events = claim_waiting(self._runtime, HANDS - len(self._thinking))
+        effects = claim_due(self._runtime, HANDS - len(self._sending), HANDS // 2 - doubtful)
+        self._begin(self._thinking, think_over, events, claimed_at)
+        self._begin(self._sending, deliver_one, effects, claimed_at)
+        return len(events) + len(effects)
+
+    def _begin(
+        self, under_way: dict[Future[None], Claim], begin: _Begin, claims: list[Claim], claimed_at: float
+    ) -> None:
+        for claim in claims:
+            under_way[self._pool.submit(begin, self._runtime, claim, claimed_at)] = claim
+
+    def _gather(self) -> None:
+        for under_way in (self._thinking, self._sending):
+            for future in [one for one in under_way if one.done()]:
+                del under_way[future]
+                future.result()
+
+    def _wait_for(self, ended: int, seconds: float) -> None:
+        """Until so many are through, or none is left, or the time is up."""
+        left, end = {*self._thinking, *self._sending}, monotonic() + seconds
+        while left and ended > 0 and (remaining := end - monotonic()) > 0:
+            done, left = wait(left, remaining, FIRST_COMPLETED)
+            ended -= len(done)
