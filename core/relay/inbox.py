@@ -151,7 +151,7 @@ def _waiting_always() -> Any:
 
 def _find_turns(session: Session) -> list[tuple[int, int, int]]:
     """Shops that have an event waiting, its priority, and how many of theirs are under way, in the order of turns."""
-    turns = [row._tuple() for row in session.execute(_select_turns())]
+    turns = session.execute(_select_turns()).all()
     free = [turn for turn in turns if turn[1] is not None and turn[2] < IN_FLIGHT]
     return sorted(free, key=lambda turn: (turn[2], random.random()))  # noqa: S311 - a lot, no secret
 
