@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Protocol
 from uuid import uuid4
 
@@ -27,8 +29,9 @@ from core.relay.inbox import ALWAYS, NORMAL, Arrival, record_events
 from core.runtime import Runtime
 from core.signing import verify_hmac
 from shopify_app.auth import list_secrets, read_shop
-from shopify_app.topics import APP_TOPICS, COMPLIANCE_TOPICS, SOURCE
+from shopify_app.topics import API_VERSION, APP_TOPICS, COMPLIANCE_TOPICS, SOURCE
 
+logger = logging.getLogger(__name__)
 PATH = "/webhooks/shopify"
 PATIENCE_SECONDS = 4.0  # Shopify waits 5; what is stored after that comes again and is known
 
@@ -123,8 +126,16 @@ def verify_webhook(config: Config, headers: Headers, body: bytes) -> Webhook:
     (law 1). Raises Unauthorized."""
     if not verify_hmac(body, read_header(headers, "hmac-sha256"), list_secrets(config)):
         raise Unauthorized("the webhook's signature is wrong or missing")
+    _note_version((read_header(headers, "api-version") or API_VERSION)[:20])
     topic = (read_header(headers, "topic") or "unknown")[:64]
     return Webhook(_read_domain(headers), topic, _read_delivery_id(headers), body, _read_trigger_time(headers))
+
+
+@lru_cache(maxsize=8)
+def _note_version(version: str) -> None:
+    """Said once by each process: a payload of another version may lack what we read, or say it otherwise."""
+    if version != API_VERSION:
+        logger.warning("webhooks come in API version %s, not %s: update Returnbridge", version, API_VERSION)
 
 
 def read_header(headers: Headers, name: str) -> str | None:

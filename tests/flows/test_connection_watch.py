@@ -45,3 +45,22 @@ def test_the_daily_look_renews_what_nobody_used(stage: Stage, asked: Asked) -> N
     stage.shop_id = load(stage).id
     run_duty(stage, "connection")
     assert asked.grants == ["token-exchange", "refresh_token"]
+
+
+@on_sqlite
+def test_a_call_beyond_the_granted_scopes_is_refused_and_waits(stage: Stage) -> None:
+    """The stand-in refuses by field as Shopify does; what was wanted goes on once the merchant has agreed."""
+    stage.sandbox.shopify.topics |= {"app/scopes_update"}
+    order = stage.new_order([{"sku": "SHIRT-L", "quantity": 1}])
+    stage.push_return({"I-1": "SHIRT-M"})
+    stage.settle()
+    stage.sandbox.shopify.change_scopes(stage.shop, [one for one in SCOPES if one != "write_orders"] + ["read_orders"])
+    stage.wait_for(lambda: kinds(stage) == ["scopes_missing"])
+    stage.judge({"I-1": "PASS"})
+    stage.wait_for(lambda: any(one.reason for one in stage.effects("shopify.tag_order")))
+    (tag,) = stage.effects("shopify.tag_order")
+    assert (tag.state, tag.attempts) == ("pending", 0)
+    assert "`write_orders`" in (tag.reason or "")
+    stage.sandbox.shopify.change_scopes(stage.shop, SCOPES)
+    stage.wait_for(lambda: stage.exists(order, "released"))
+    assert kinds(stage) == []
