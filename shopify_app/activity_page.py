@@ -22,7 +22,7 @@ from core.models import Attempt, Effect, Event, Exchange, ExchangeHistory, Order
 from core.runtime import Runtime
 from shopify_app import words
 from shopify_app.embedding import current_shop_id
-from shopify_app.listings import LISTS, Search, count_attention, name_subjects
+from shopify_app.listings import LISTS, Search, count_attention, count_tries, name_subjects
 from shopify_app.settings_page import actor
 
 Answer = tuple[str, int]
@@ -35,8 +35,9 @@ def add_activity_pages(pages: Blueprint, runtime: Runtime) -> None:
     """The routes."""
 
     @pages.get("/activity")
-    def show_activity() -> Answer:
-        return _show_list(runtime)
+    @pages.get("/activity/<kind>")
+    def show_activity(kind: str = "exchanges") -> Answer:
+        return _show_list(runtime, kind)
 
     @pages.get(f"/activity/<kind>/{_ID}")
     def show_detail(kind: str, row_id: int) -> Answer:
@@ -58,9 +59,9 @@ def add_activity_pages(pages: Blueprint, runtime: Runtime) -> None:
         )
 
 
-def _show_list(runtime: Runtime, notice: str = "", fault: str = "") -> Answer:
-    kind = request.args.get("kind", "exchanges")
-    kind = kind if kind in LISTS else "exchanges"
+def _show_list(runtime: Runtime, kind: str, notice: str = "", fault: str = "") -> Answer:
+    if kind not in LISTS:
+        return render_template("missing.html"), 404
     state = request.args.get("state", "")
     search = Search(
         state if state in _STATES[kind] else "",
@@ -103,7 +104,7 @@ def _carry_out(runtime: Runtime, kind: str, row_id: int, act: Callable[[Session]
     else:
         runtime.bell.ring()
     if request.args.get("from") == "list":
-        return _show_list(runtime, notice="" if fault else "Done", fault=fault)
+        return _show_list(runtime, kind, notice="" if fault else "Done", fault=fault)
     return _show_detail(runtime, kind, row_id, notice="" if fault else "Done", fault=fault)
 
 
@@ -150,11 +151,13 @@ def _load_exchange(session: Session, shop_id: int, row_id: int) -> dict[str, Any
     if exchange is None:
         return None
     returns = find_linked_returns(session, exchange)
+    effects = find_effects(session, exchange, returns)
     return {
         "exchange": exchange,
         "order": session.get(Order, (shop_id, exchange.order_id)),
         "returns": [_describe_return(session, one) for one in returns],
-        "effects": find_effects(session, exchange, returns),
+        "effects": effects,
+        "tries": count_tries(session, effects),
         "timeline": list(reversed(read_timeline(session, exchange))),
         "next": words.NEXT[exchange.state],  # type: ignore[index] # a StrEnum's key is found by its text
         "advice": words.ADVICE.get(exchange.code, ""),
@@ -182,7 +185,13 @@ def _load_event(session: Session, shop_id: int, row_id: int) -> dict[str, Any] |
         .where(Exchange.shop_id == shop_id, ExchangeHistory.event_id == row_id)
         .order_by(ExchangeHistory.id)
     )
-    return {"event": event, "effects": list(session.scalars(effects)), "moved": list(session.execute(moved))}
+    wanted = list(session.scalars(effects))
+    return {
+        "event": event,
+        "effects": wanted,
+        "tries": count_tries(session, wanted),
+        "moved": list(session.execute(moved)),
+    }
 
 
 def _load_effect(session: Session, shop_id: int, row_id: int) -> dict[str, Any] | None:

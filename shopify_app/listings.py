@@ -13,7 +13,7 @@ from sqlalchemy import String, cast, func, or_, select
 from sqlalchemy.orm import Session, defer
 
 from core.domain.exchange import State
-from core.models import Effect, Event, Exchange, ExchangeLink, Order
+from core.models import Attempt, Effect, Event, Exchange, ExchangeLink, Order
 
 PAGE_ROWS = 50
 _MOST = 2**63 - 1
@@ -84,7 +84,7 @@ def list_events(session: Session, shop_id: int, search: Search) -> Listing:
 
 
 def list_effects(session: Session, shop_id: int, search: Search) -> Listing:
-    """Rows of (Effect, name of what it is about)."""
+    """Rows of (Effect, name of what it is about, tries)."""
     query = select(Effect).options(defer(Effect.request)).where(Effect.shop_id == shop_id)
     if search.state:
         query = query.where(Effect.state == search.state)
@@ -95,7 +95,15 @@ def list_effects(session: Session, shop_id: int, search: Search) -> Listing:
     found = _take(session, query, Effect.id, search, lambda row: int(row[0].id))
     effects = [row[0] for row in found.rows]
     names = name_subjects(session, shop_id, [one.about for one in effects])
-    return Listing([(one, names.get(one.about, one.about)) for one in effects], found.older, found.newer)
+    tries = count_tries(session, effects)
+    rows = [(one, names.get(one.about, one.about), tries.get(one.id, 0)) for one in effects]
+    return Listing(rows, found.older, found.newer)
+
+
+def count_tries(session: Session, effects: Sequence[Effect]) -> dict[int, int]:
+    """Effect's id -> how often it was sent or looked at; `attempts` counts only failures in a row."""
+    query = select(Attempt.effect_id, func.count()).where(Attempt.effect_id.in_([one.id for one in effects]))
+    return {row[0]: row[1] for row in session.execute(query.group_by(Attempt.effect_id))}
 
 
 def name_subjects(session: Session, shop_id: int, about: list[str]) -> dict[str, str]:

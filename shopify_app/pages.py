@@ -37,6 +37,7 @@ def _offer_words(pages: Blueprint) -> None:
         "tone": words.find_tone,
         "label": words.find_label,
         "shown": words.show_value,
+        "retold": words.retell,
     }
     for name, find in filters.items():
         pages.add_app_template_filter(find, name)

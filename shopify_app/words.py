@@ -139,6 +139,15 @@ def show_value(value: Any) -> str:
     return text if len(text) <= 80 else text[:79] + "…"
 
 
+def retell(text: str) -> str:
+    """A line of the timeline, its first word in a merchant's: a kind of change, or a state."""
+    first, _, rest = text.partition(" ")
+    known = find_words(first.removesuffix(":"))
+    if first in KINDS:
+        return f"{known}: {rest.partition(': {')[0]}"  # the wanted end stands on the effect's own page
+    return f"{known}: {rest}" if first.removesuffix(":") in EXCHANGE_STATES else text
+
+
 def show_span(since: datetime, now: datetime) -> str:
     """How long something has lasted: `3 days`, `5 hours`, `12 minutes`."""
     seconds = max(0, int((now - since).total_seconds()))

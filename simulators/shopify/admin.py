@@ -41,7 +41,9 @@ def make_frame_address(shopify: ShopifySimulator, shop: str, path: str) -> str:
     asked |= {"id_token": make_id_token(shopify, shop), "timestamp": str(int(time.time()))}
     said = "&".join(f"{name}={value}" for name, value in sorted(asked.items()))
     mark = hmac.new(shopify.api_secret.encode(), said.encode(), hashlib.sha256).hexdigest()
-    return f"{(shopify.app_url or '').rstrip('/')}{path}?{urlencode({**asked, 'hmac': mark})}"
+    return (
+        f"{(shopify.app_url or '').rstrip('/')}{path}{'&' if '?' in path else '?'}{urlencode({**asked, 'hmac': mark})}"
+    )
 
 
 def make_admin(shopify: ShopifySimulator) -> WSGIApplication:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from typing import Any
@@ -17,8 +18,10 @@ from tests.flows.stage import Stage
 def browser() -> Iterator[Browser]:
     """The system's Chromium; without one these tests are skipped, and say so."""
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if path is None and os.environ.get("BROWSER_REQUIRED"):
+        pytest.fail("no Chromium, and BROWSER_REQUIRED says that the tests of the pages must run")
     if path is None:
-        pytest.skip("no Chromium: install the package chromium to run the tests of the pages")
+        pytest.skip("NO CHROMIUM: the tests of the pages did NOT run; install the package chromium")
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield launched
