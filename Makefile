@@ -3,8 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN := .venv/.sandbox-installed
 DEV := .venv/.dev-installed
+GATES := .venv-gates/.installed
 
-.PHONY: run demo test proof contract lint bench clean
+.PHONY: run demo test proof contract lint gates app-doctor bench clean
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed" if sys.version_info < (3, 11) else 0)'
@@ -39,8 +40,19 @@ lint: $(DEV)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+$(GATES): requirements-gates.txt
+	$(PYTHON) -m venv .venv-gates
+	.venv-gates/bin/pip install --quiet --disable-pip-version-check -r requirements-gates.txt
+	@touch $@
+
+gates: $(GATES)  ## security: bandit, our semgrep rules, secret scan, known vulnerabilities
+	.venv-gates/bin/python scripts/gates.py
+
+app-doctor:  ## Shopify's own offline checker (npm, Node 22)
+	.ci/app-doctor
+
 bench: $(DEV)  ## idle memory and the road's speed, on this machine
 	$(BIN)/python -m bench.idle_memory
 
 clean:
-	rm -rf .venv instance
+	rm -rf .venv .venv-gates instance
