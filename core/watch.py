@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from core.clock import monotonic
 from core.db import db_now, insert_once, lock_row, read_clock
-from core.domain.differences import ORDER_KINDS, Kind, OmsSight, OrderSight, find_differences
+from core.domain.differences import ORDER_KINDS, Difference, Kind, OmsSight, OrderSight, find_differences
 from core.errors import Fault
 from core.flows import drift
 from core.flows.deadlines import find_candidates, meet_deadline
@@ -23,8 +23,9 @@ from core.flows.findings import keep_all, keep_findings
 from core.flows.rethinking import register_rethinking
 from core.flows.scene import Scene
 from core.flows.tenants import load_settings
-from core.models import Event, Exchange, Finding, OmsOrder, Shop, WatchPlace
+from core.models import Endpoint, Event, Exchange, Finding, OmsOrder, Shop, WatchPlace
 from core.registry import Duty
+from core.relay.endpoints import DOWN, GONE, REFUSED
 from core.relay.inbox import waiting_events
 from core.relay.jobs import purge_bodies
 from core.runtime import Runtime
@@ -36,6 +37,8 @@ _LOOKS = 20  # exchanges a turn of the drift check, each perhaps with a look at 
 _OMS_SHARE = 0.1  # of OMS's calls a minute that looks may take
 _MOST_REPAIRS = 3
 GRACE = timedelta(minutes=2)
+
+_LEFT_ALONE = {DOWN: Kind.ENDPOINT_DOWN, REFUSED: Kind.ENDPOINT_REFUSED, GONE: Kind.ENDPOINT_GONE}
 
 logger = logging.getLogger(__name__)
 LookShopify = Callable[[int, Sequence[int]], dict[int, OrderSight]]
@@ -153,6 +156,21 @@ def _keep_wide(session: Session, shop_id: int) -> None:
     keep_all(session, shop_id, Kind.UNLINKED_VERDICT, drift.find_unlinked_verdicts(session, shop_id))
 
 
+@dataclass(frozen=True)
+class EndpointWatch:
+    """Tells the merchant which far sides are left alone, and why: their effects wait meanwhile."""
+
+    runtime: Runtime
+
+    def take_turn(self, shop_id: int) -> None:
+        """Keep the findings as the endpoints are now."""
+        with self.runtime.database.write() as session:
+            for state, kind in _LEFT_ALONE.items():
+                rows = session.scalars(select(Endpoint).where(Endpoint.shop_id == shop_id, Endpoint.state == state))
+                found = {row.name: Difference(kind, f"its effects wait: {row.words}") for row in rows}
+                keep_all(session, shop_id, kind, found)
+
+
 def register_duties(runtime: Runtime, look_shopify: LookShopify, look_oms: LookOms, ask_again: AskAgain) -> None:
     """Enter what core itself does: its duties, and thinking again."""
     register_rethinking(runtime)
@@ -160,5 +178,6 @@ def register_duties(runtime: Runtime, look_shopify: LookShopify, look_oms: LookO
     runtime.registry.duties += [
         Duty("purge", 60, lambda _: 0 if purge_bodies(runtime) else None),
         Duty("deadlines", 60, DeadlineWatch(runtime).take_turn, modes=("live", "observe")),
+        Duty("endpoints", 60, EndpointWatch(runtime).take_turn, modes=("live",)),
         Duty("drift", 10 * 60, drifts.take_turn, modes=("live",)),
     ]
