@@ -72,6 +72,7 @@ class Facts:
     deadline_lifted: bool  # and by the settings of now it would not have
     stuck: bool  # in review, and nothing has come that could end it without a person
     acted: bool  # we have begun to carry it out
+    outdated: bool  # lines were cut, and by now the plan is to leave others of them
     ours: bool  # it is ours to carry out, and not a partner's
     plan: PlanKind
     cut_done: bool  # the plan's cuts, if any, are visible in the quantities
@@ -94,7 +95,8 @@ def read_signal(facts: Facts) -> Signal:
         (facts.decided, Signal.DECIDED_BY_HAND),
         (facts.stuck, Signal.WAITS_FOR_PERSON),
         (facts.deadline_lifted and facts.plan is PlanKind.WAIT and not facts.acted, Signal.DEADLINE_LIFTED),
-        (facts.underway is facts.plan or (facts.by_deadline and facts.plan is PlanKind.WAIT), Signal.UNDER_WAY),
+        (facts.underway is facts.plan and not facts.outdated, Signal.UNDER_WAY),
+        (facts.by_deadline and facts.plan is PlanKind.WAIT, Signal.UNDER_WAY),
         (facts.underway is not None and facts.acted, Signal.CHANGED_TOO_LATE),
         (facts.underway is not None and facts.plan is PlanKind.WAIT, Signal.MORE_UNITS),
         (facts.plan is PlanKind.RELEASE, Signal.TO_RELEASE),
@@ -208,7 +210,7 @@ def _settled_row(default: str, reheld: Move | None = None) -> dict[Signal, Step]
     return row
 
 
-_CHANGED = Move(State.REVIEW, "changed_too_late", "QC changed its verdict after we had begun to act on the first one")
+_CHANGED = Move(State.REVIEW, "changed_too_late", "what QC says has changed after we had begun to act on it")
 _MORE_UNITS = Move(State.AWAITING_VERDICT, "more_units", "more units came to light, and not all have a verdict")
 _DEADLINE_LIFTED = Move(
     State.REVIEW, "verdict_overdue", "the verdicts are late, and the settings no longer decide without them"

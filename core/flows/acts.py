@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from sqlalchemy import select
+
 from core.domain.effects import (
     SHOPIFY_CANCEL_LINES,
     SHOPIFY_CANCEL_ORDER,
@@ -131,9 +133,25 @@ def has_sealed_fate(scene: Scene, order_id: int) -> bool:
 
 
 def has_acted(scene: Scene, order_id: int) -> bool:
-    """The same, or its newest cut has been begun."""
-    cut = find_last(scene.session, scene.shop_id, cut_of(order_id))
-    return has_sealed_fate(scene, order_id) or (cut is not None and cut.started)
+    """The same, or any cut has been begun: lines that are gone do not come back with a newer decision."""
+    return has_sealed_fate(scene, order_id) or bool(_list_begun_cuts(scene, order_id))
+
+
+def is_cut_outdated(scene: Scene, order_id: int, left: Mapping[int, int], cuts: Mapping[int, int]) -> bool:
+    """True when lines were cut that `left`, the plan of now, keeps, or when it asks for `cuts` nobody has asked for."""
+    begun = _list_begun_cuts(scene, order_id)
+    newest = find_last(scene.session, scene.shop_id, cut_of(order_id))
+    if newest is None or not begun:
+        return False
+    now = {str(line): quantity for line, quantity in left.items()}
+    regretted = any(now.get(line, kept + 1) > kept for one in begun for line, kept in one.wanted["left"].items())
+    return regretted or (bool(cuts) and newest.wanted["left"] != now)
+
+
+def _list_begun_cuts(scene: Scene, order_id: int) -> list[Effect]:
+    """Cuts that are done or may be; one that was superseded is known not to be."""
+    begun = (Effect.aspect == cut_of(order_id), Effect.started, Effect.state != "superseded")
+    return list(scene.session.scalars(select(Effect).where(Effect.shop_id == scene.shop_id, *begun)))
 
 
 def keep_binding(scene: Scene, order: OrderSnapshot, *, held: bool) -> None:

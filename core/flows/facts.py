@@ -13,7 +13,7 @@ from core.domain.orders import Fulfillment, OrderSnapshot, is_bound, is_held
 from core.domain.plan import Plan, PlanKind, QcPolicy, find_cuts, find_units, make_plan
 from core.domain.returns import ReturnUnit, UnitVerdict
 from core.domain.statuses import ARRIVED, ENDED
-from core.flows.acts import has_acted, has_sealed_fate
+from core.flows.acts import has_acted, has_sealed_fate, is_cut_outdated
 from core.flows.linking import list_linked_codes
 from core.flows.returns import find_returns, load_latest_verdicts, load_units
 from core.flows.scene import Scene
@@ -99,6 +99,7 @@ def read_facts(scene: Scene, case: Case) -> Facts:
         deadline_lifted=_is_deadline_lifted(scene, exchange),
         stuck=_is_stuck(scene, case),
         acted=has_acted(scene, order.id),
+        outdated=case.plan.kind is PlanKind.CUT and is_cut_outdated(scene, order.id, case.plan.left, case.cuts),
         ours=is_ours(scene, exchange),
         plan=case.plan.kind,
         cut_done=not case.cuts,

@@ -42,7 +42,7 @@ def record_verdicts(scene: Scene, report: VerdictReport, event_id: int) -> Outco
 def _note_changes_too_late(scene: Scene, return_code: str, item_codes: list[str]) -> bool:
     """Write a changed verdict into the history of exchanges it can no longer change. True when there was one.
 
-    A line that was cut early for a unit that now passes sends its exchange to a person.
+    Once a line was cut early, a change sends its exchange to a person, wherever it waits.
     """
     found = False
     for order_id in find_linked_orders(scene.session, scene.shop_id, return_code):
@@ -54,7 +54,7 @@ def _note_changes_too_late(scene: Scene, return_code: str, item_codes: list[str]
         if exchange.state in SETTLED:
             write_history(scene, exchange, why, "changed_too_late")
             found = True
-        elif exchange.state in WAITING and has_acted(scene, order_id):
+        elif exchange.state in (*WAITING, State.REVIEW) and has_acted(scene, order_id):
             move(scene, open_case(scene, exchange, order), Move(State.REVIEW, "changed_too_late", why))
             found = True
     return found

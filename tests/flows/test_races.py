@@ -244,16 +244,35 @@ def test_a_persons_release_passes_a_cancel_that_is_parked(stage: Stage) -> None:
 
 
 def test_verdicts_that_swap_after_the_cut_cut_nothing_more(stage: Stage) -> None:
+    """Both plans are to cut a line, but not the same one."""
     order = start(stage, TWO)
     stage.sandbox.shopify.faults.add({"match": "RemoveTags", **LATER})
     stage.judge({"A": "PASS", "B": "FAIL"})
     stage.wait_for(lambda: quantities(stage, order)["NEW-B"] == 0)
     think_all(stage)
+    assert stage.state(order) == ("cancelling", "qc_mixed")
     stage.judge({"A": "FAIL", "B": "PASS"})
+    think_all(stage)
+    assert stage.state(order) == ("review", "changed_too_late")
     stage.sandbox.shopify.faults.clear()
     make_due(stage, "shopify.tag_order")
     stage.settle()
     assert quantities(stage, order) == {"NEW-A": 1, "NEW-B": 0}
+    assert HOLD in stage.shopify_order(order)["tags"]
+
+
+def test_an_early_cut_whose_unit_passes_while_a_person_is_asked_stays_with_the_person(stage: Stage) -> None:
+    stage.configure({"qc": {"wait_for": "each_unit", "reasons": {"ODD": "review"}}})
+    order = start(stage, TWO)
+    stage.judge({"B": "FAIL"})
+    stage.settle()
+    stage.judge({"A": "FAIL:ODD"})
+    stage.settle()
+    assert stage.state(order) == ("review", "qc_unclear")
+    stage.judge({"A": "PASS", "B": "PASS"})
+    stage.settle()
+    assert stage.state(order) == ("review", "changed_too_late")
+    assert HOLD in stage.shopify_order(order)["tags"]
 
 
 def test_a_cut_by_hand_that_no_webhook_told_reaches_oms_after_our_own_tag_write(stage: Stage) -> None:
