@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -16,15 +17,18 @@ from core.domain.orders import ForwardOrder, OrderSnapshot, has_tag
 from core.errors import Ambiguous, Permanent, Transient
 from core.flows.acknowledgements import OmsCreated, note_oms_cancelled, note_oms_created, note_oms_hold
 from core.flows.exchanges import is_order_held
-from core.flows.orders import load_order
+from core.flows.orders import list_untold, load_order, load_version
 from core.flows.scene import Scene
 from core.flows.tenants import load_settings
 from core.models import OmsOrder
 from core.registry import Absent, Done, Job, NotNeeded
+from core.relay.inbox import record_event
 from core.runtime import Runtime
 from core.settings import OmsSettings, Settings
 from oms_bridge.client import OmsClient, try_connection
+from oms_bridge.handlers import ORDER_TAKEN
 from oms_bridge.render import merge_lines, render_cancel, render_hold, render_order
+from oms_bridge.webhooks import SOURCE
 
 READ_FORWARD_ORDER = "shopify.read_forward_order"
 TRY_CONNECTION = "oms.try_connection"
@@ -74,7 +78,8 @@ class CreateOrder(_OrderDeliverer):
             return NotNeeded("OMS has the order")
         settings = load_settings(session, job.shop_id)
         held = is_order_held(session, job.shop_id, order, settings)
-        return _decide_head(order, settings, held=held)
+        version = load_version(session, job.shop_id, order.id)
+        return {**_decide_head(order, settings, held=held), "version": version}
 
     def send(self, job: Job, request: Any) -> Done:
         """Read the customer's part, map the location, create. "Already exists" is adopted after a look."""
@@ -133,7 +138,22 @@ class CreateOrder(_OrderDeliverer):
             dispatch_by=parse_time(head["dispatchByTime"]),
             start_processing=parse_time(head["startProcessingTime"]),
         )
+        changed = load_version(session, job.shop_id, order.id) != request.get("version")
         note_oms_created(self.scene(session, job), order.id, created)
+        if changed or list_untold(session, job.shop_id, order):
+            self._have_compared(session, job)
+
+    def _have_compared(self, session: Session, job: Job) -> None:
+        """The order changed after it was read for OMS, or OMS had it otherwise: no webhook will tell us so again."""
+        record_event(
+            session,
+            self.runtime.keyring,
+            shop_id=job.shop_id,
+            source=SOURCE,
+            topic=ORDER_TAKEN,
+            delivery_id=job.key,
+            body=json.dumps({"order": int(job.about)}).encode(),
+        )
 
 
 def _read_found(found: dict[str, Any], items: list[dict[str, Any]]) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from shopify_app.reads import read_current, read_forward_order
 from shopify_app.topics import APP_TOPICS, COMPLIANCE_TOPICS, FULFILLMENT_TOPICS, ORDER_TOPICS, RETURN_TOPICS, SOURCE
 
 READ_FORWARD_ORDER = "shopify.read_forward_order"
+READ_CURRENT_ORDER = "shopify.read_current_order"
 
 
 @dataclass(frozen=True)
@@ -68,9 +69,15 @@ def register_handlers(runtime: Runtime) -> None:
     for topic in (*RETURN_TOPICS, *FULFILLMENT_TOPICS):
         runtime.registry.handlers[SOURCE, topic] = HintHandler(runtime, client)
     register_shop_handlers(runtime)
-    runtime.registry.readers[READ_FORWARD_ORDER] = lambda shop_id, order_id: read_forward_order(
-        runtime, client, shop_id, order_id
-    )
+    readers = runtime.registry.readers
+    readers[READ_FORWARD_ORDER] = lambda shop_id, order_id: read_forward_order(runtime, client, shop_id, order_id)
+    readers[READ_CURRENT_ORDER] = lambda shop_id, order_id: _read_now(runtime, client, shop_id, order_id)
+
+
+def _read_now(runtime: Runtime, client: AdminClient, shop_id: int, order_id: int) -> OrderSnapshot | None:
+    with runtime.database.read() as session:
+        rules = load_settings(session, shop_id).exchange
+    return read_current(runtime, client, shop_id, order_id, rules)
 
 
 def register_shop_handlers(runtime: Runtime) -> None:

@@ -41,6 +41,7 @@ def note_oms_created(scene: Scene, order_id: int, created: OmsCreated) -> None:
     order = scene.session.get(Order, (scene.shop_id, order_id))
     if order is not None:
         order.address = created.address  # from here on its changes are watched
+        order.version += 1  # so that a reading which did not ask for it is told from one that did
     _tell_rest(scene, order_id)
 
 

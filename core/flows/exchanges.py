@@ -77,10 +77,17 @@ def _start(scene: Scene, order: OrderSnapshot) -> Exchange:
 
 
 def _decide_binding(scene: Scene, exchange: Exchange, order: OrderSnapshot) -> None:
-    """A native exchange is held by a fulfillment hold alone, where the merchant wants one and one can be placed."""
+    """A native exchange is held by a fulfillment hold alone, where the merchant wants one and one can be placed.
+
+    Where none is wanted any more, we took ours off ourselves: nobody lifted it by hand.
+    """
+    waiting = exchange.state in WAITING
+    if not scene.settings.exchange.fulfillment_hold:
+        exchange.seen_held = exchange.seen_held and not (waiting or exchange.state == State.REVIEW)
+        exchange.hold_decided = exchange.hold_decided and not waiting
+        return
     holdable = any(one.holdable for one in order.fulfillment_orders or ())
-    wanted = scene.settings.exchange.fulfillment_hold and holdable and exchange.state in WAITING
-    if wanted and not exchange.seen_held and not exchange.hold_decided:
+    if waiting and holdable and not exchange.seen_held and not exchange.hold_decided:
         exchange.hold_decided = True
         write_history(
             scene, exchange, "an exchange on the customer's own order: it is held at fulfillment", "hold_applied"

@@ -130,7 +130,8 @@ def settle_payload(session: Session, shop_id: int, payload: OrderSnapshot) -> Or
     stored = load_order(session, shop_id, payload.id)
     if stored is None or payload.updated_at < stored.updated_at:
         return payload
-    return replace(stored.with_variants(payload), updated_at=payload.updated_at)
+    version = load_version(session, shop_id, payload.id)
+    return replace(stored.with_variants(payload), updated_at=payload.updated_at, known_version=version)
 
 
 def needs_fresh_look(session: Session, shop_id: int, order: OrderSnapshot, settings: Settings) -> bool:
@@ -156,36 +157,53 @@ def note_order(scene: Scene, order: OrderSnapshot) -> Outcome:
     _await_cut(scene, order)
     order = order.with_variants(stored)
     changed = stored is None or not stored.same_meaning(order)
-    if stored is not None and changed:
-        _refuse_stale(scene, stored, order)
+    if stored is not None:
+        _refuse_stale(scene, stored, order, changed=changed)
     if changed or order.updated_at != (stored and stored.updated_at):
         _store(session, shop_id, order)
     moved = follow_exchange(scene, order)
     told = tell_oms(scene, order)
     untold = _find_untold(scene, stored, order)
     if untold:
-        return parked(f"OMS has no call for what changed on order {order.name}: {', '.join(untold)}; tell it by hand")
+        return _park_untold(order, untold)
     if not (changed or moved or told):
         return ignored("nothing relevant changed")
     return handled(_describe(order, moved, told))
 
 
-def _refuse_stale(scene: Scene, stored: OrderSnapshot, order: OrderSnapshot) -> None:
+def _refuse_stale(scene: Scene, stored: OrderSnapshot, order: OrderSnapshot, *, changed: bool) -> None:
     """Law 6: Shopify stamps whole seconds, so a reading may be as young as what we know and yet older.
 
-    When what we know was written while the reading was under way, it is read again. Raises Transient.
+    When what we know was written while the reading was under way, it is read again; so it is when OMS took the order
+    meanwhile, for then nobody had asked for its address yet. Raises Transient.
     """
-    overtaken = order.known_version not in (None, load_version(scene.session, scene.shop_id, order.id))
-    if overtaken and order.updated_at == stored.updated_at:
+    if order.known_version in (None, load_version(scene.session, scene.shop_id, order.id)):
+        return
+    unasked = order.address is None and stored.address is not None
+    if unasked or (changed and order.updated_at == stored.updated_at):
         raise Transient("the order changed while it was read", retry_after=_STALE_SECONDS)
 
 
+def note_taken_order(scene: Scene, order: OrderSnapshot) -> Outcome:
+    """OMS took an order that changed meanwhile: noted like any reading, and what was missed so far is said too."""
+    outcome = note_order(scene, order)
+    untold = list_untold(scene.session, scene.shop_id, order)
+    return _park_untold(order, untold) if untold else outcome
+
+
+def list_untold(session: Session, shop_id: int, order: OrderSnapshot) -> list[str]:
+    """What differs from what OMS was told and OMS has no call for, in words."""
+    record = load_oms_record(session, shop_id, order.id)
+    return find_untellable(order, record) if record else []
+
+
+def _park_untold(order: OrderSnapshot, untold: list[str]) -> Outcome:
+    return parked(f"OMS has no call for what changed on order {order.name}: {', '.join(untold)}; tell it by hand")
+
+
 def _find_untold(scene: Scene, stored: OrderSnapshot | None, order: OrderSnapshot) -> list[str]:
-    record = load_oms_record(scene.session, scene.shop_id, order.id)
-    if record is None:
-        return []
-    raised = find_untellable(stored, record) if stored else []  # a task each already
-    return [one for one in find_untellable(order, record) if one not in raised]
+    raised = list_untold(scene.session, scene.shop_id, stored) if stored else []  # a task each already
+    return [one for one in list_untold(scene.session, scene.shop_id, order) if one not in raised]
 
 
 def _await_cut(scene: Scene, order: OrderSnapshot) -> None:
