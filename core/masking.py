@@ -15,6 +15,7 @@ _SHOWN = re.compile(
 )
 _SHORTEST_MASKED = 3
 _MOST_TEXT = 20_000
+_NATIONAL_DIGITS = 10
 
 
 def mask_answer(answer: Answer, sent: Any, secrets: Iterable[str] = ()) -> Answer:
@@ -50,3 +51,6 @@ def _list_personal(value: Any, personal: bool = False) -> Iterator[str]:
             yield from _list_personal(one, personal)
     elif personal and not isinstance(value, bool) and value is not None:
         yield str(value)
+        digits = "".join(filter(str.isdigit, str(value)))
+        if len(digits) > _NATIONAL_DIGITS:  # a phone number is often repeated without its country's code
+            yield digits[-_NATIONAL_DIGITS:]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tests.properties.agreement import find_disagreements
-from tests.properties.oracle import Asks, Rules, ask, to_lines
+from tests.properties.oracle import Asks, Rules, ask, count_all, to_lines
 from tests.properties.shop_world import HOLD, US, Act
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 OUTCOMES = {"handled", "ignored", "unknown", "parked"}
 ENDS = {"done", "parked", "superseded", "dropped", "would_have"}
+DEADLINE_SECONDS = 0.02 * 86_400
 _OUR_FAULT = "fault of ours"
 
 
@@ -40,6 +41,7 @@ class Wish:
     what: str  # release | hold | cancel | cut
     left: dict[int, int]
     by_hand: bool
+    by_deadline: bool
     rules: Rules
     actor: str
 
@@ -107,8 +109,27 @@ class Laws:
             return
         asks, left = self._known.ask(wish.rules)
         assert self._play.settings["actor"] == "app", f"F3: {wish.what} is wanted, and it is not for us to act"
+        if wish.by_deadline:
+            self._check_deadline(wish, asks)
+            return
         assert exchange.get("decided_by") is None, f"law 8: verdicts want a {wish.what} after a person decided"
         assert _agrees(wish, asks, left), f"F3: a {wish.what} {wish.left} is wanted, the verdicts ask to {asks} {left}"
+
+    def _check_deadline(self, wish: Wish, asks: str) -> None:
+        """F6: a deadline does what the settings say, and never against a verdict that is there."""
+        said = self._play.settings["on_deadline"]
+        assert wish.what == said, f"F6: a deadline wants a {wish.what}, the settings say {said}"
+        against = count_all(self._known.said, wish.rules) - {"pass" if wish.what == "release" else "fail"}
+        assert asks == "wait", f"F6: a deadline wants a {wish.what}, and the verdicts ask to {asks}"
+        assert not against, f"F6: a deadline wants a {wish.what} against verdicts that {against}"
+
+    def check_nothing_late(self) -> None:
+        """F6: after the watch's turn nothing waits beyond its time, unless news are still to be thought about."""
+        if self._rows("SELECT 1 FROM events WHERE outcome IS NULL"):
+            return
+        late = round((self._play.ground.clock.now - DEADLINE_SECONDS) * 1000) - 1
+        found = self._rows("SELECT * FROM exchanges WHERE state = 'awaiting_verdict' AND since < :late", late=late)
+        assert not found, f"F6: an exchange waits for a verdict beyond its deadline: {found}"
 
     def _read_wish(self, row: Any, cause: str) -> Wish | None:
         end = json.loads(row["wanted"])
@@ -121,7 +142,9 @@ class Laws:
             what = "hold" if HOLD in end["add"] else "release"
         else:
             return None
-        return Wish(row["id"], what, left, cause == "hand", self._play.rules, self._play.settings["actor"])
+        by_deadline = (self._known.exchange or {}).get("decided_by") == "deadline"
+        actor = self._play.settings["actor"]
+        return Wish(row["id"], what, left, cause == "hand", by_deadline, self._play.rules, actor)
 
     # What we do.
 
@@ -155,9 +178,12 @@ class Laws:
         assert before.exchange is not None
         assert before.exchange["state"] != "overridden", f"law 8: {wish.what} was done to an order people took over"
         answers = [before.ask(rules) for rules in (wish.rules, self._play.rules)]
+        if wish.by_deadline and any(asks == "wait" for asks, _ in answers):
+            return
         assert any(_agrees(wish, *answer) for answer in answers), (
             f"F3: a {wish.what} {wish.left} was done, the verdicts ask to {answers}"
         )
+        self._check_no_regret(act, answers)
 
     def _check_cut_first(self, wish: Wish, before: Known) -> None:
         """The rest of a cut is freed after the cut."""
@@ -166,6 +192,14 @@ class Laws:
             kept = {line.id: line.current for line in self._play.shopify.lines}
             late = {line: count for line, count in left.items() if kept[line] > count}
             assert not late, f"F3: the order was freed before lines {late} were cut"
+
+    def _check_no_regret(self, act: Act, answers: list[Asks]) -> None:
+        """After a cut of ours, verdicts that now ask for another one are for a person: we do no more."""
+        cuts = [one for one in self._play.shopify.acts[: self._seen_acts] if one.who == US and one.what == "cut"]
+        for cut in (one for one in cuts if one is not act):
+            for line, kept in cut.detail.items():
+                fits = any(asks == "cancel" or left.get(line, kept + 1) <= kept for asks, left in answers)
+                assert fits, f"section 8: {act} was done, though {cut} before it is not what the verdicts ask for now"
 
     def _check_decided(self, wish: Wish) -> None:
         """No act of before the newest decision happens after it, unless it is the same."""
@@ -181,17 +215,17 @@ class Laws:
             assert len(set(self.done_by_verdict)) == 1, "F3: an order was both released and cancelled by us"
 
     def check_unhold(self) -> None:
-        """F1: OMS is freed only when it knows what was cut."""
-        exchanges = self._rows("SELECT state FROM exchanges")
-        cuts = self._rows("SELECT * FROM effects WHERE kind = 'shopify.cancel_lines' ORDER BY number DESC LIMIT 1")
-        if not cuts or not exchanges or exchanges[0]["state"] not in ("cancelling", "partly_cancelled"):
+        """F1: OMS is freed only when it knows what was cut, as far as we know. One that was begun before is let be."""
+        newest = "SELECT id FROM effects WHERE kind = 'oms.unhold_order' ORDER BY id DESC LIMIT 1"
+        tries = self._rows(f"SELECT 1 FROM attempts WHERE effect_id = ({newest})")
+        orders = self._rows("SELECT * FROM orders")
+        if len(tries) > 1 or not orders or orders[0]["fulfillment"] != "none":
             return
-        if cuts[0]["state"] not in ("pending", "sending", "done"):
-            return
-        oms = self._play.oms
-        for line, left in json.loads(cuts[0]["wanted"])["left"].items():
-            kept = oms.ordered.get(line, 0) - oms.cancelled.get(line, 0)
-            assert kept <= left, f"F1: OMS is freed, and still sends {kept} of line {line}, of which {left} stay"
+        oms, gone = self._play.oms, orders[0]["cancelled_at"] is not None
+        for line in json.loads(orders[0]["lines"]):
+            code, left = str(line["id"]), 0 if gone else line["current_quantity"]
+            kept = oms.ordered.get(code, 0) - oms.cancelled.get(code, 0)
+            assert kept <= left, f"F1: OMS is freed, and still sends {kept} of line {code}, of which {left} stay"
 
     # The books.
 

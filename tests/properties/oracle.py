@@ -47,6 +47,11 @@ def ask(units: Sequence[str], said: Mapping[str, tuple[str, str | None]], lines:
     return ("cancel", {}) if _nothing_left(left, lines) else ("cut", left)
 
 
+def count_all(said: Mapping[str, tuple[str, str | None]], rules: Rules) -> set[str]:
+    """What the verdicts heard so far count as."""
+    return {_count(one, rules) for one in said.values()}
+
+
 def _count(said: tuple[str, str | None], rules: Rules) -> str:
     verdict, reason = said
     return "pass" if verdict == "PASS" else rules.reasons.get(reason or "", "fail")

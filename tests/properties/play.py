@@ -20,11 +20,12 @@ from core.registry import Delivery, Outcome
 from core.relay import inbox
 from core.relay.delivery import deliver
 from core.relay.thinking import think
+from core.watch import DeadlineWatch
 from shopify_app.client import AdminClient
 from shopify_app.reads import read_current
 from simulators.rms_bodies import notification_body, return_order_body, verdict_body
 from tests.properties.ground import Ground
-from tests.properties.laws import Laws
+from tests.properties.laws import DEADLINE_SECONDS, Laws
 from tests.properties.oms_world import Oms, Partners
 from tests.properties.oracle import Rules
 from tests.properties.shop_world import HOLD, ORDER_ID, REPLACEMENT, STAFF, Line, Shopify
@@ -34,6 +35,10 @@ Said = Mapping[str, tuple[str, str | None]]
 _PARTNERS = {"alpha": ["qc"], "beta": ["qc"]}
 _SLOW = ("shopify", "test/slow_worker")
 _ROUNDS = 400
+DEADLINES = {
+    "verdict_deadline_days": DEADLINE_SECONDS / 86_400,
+    "max_hold_days": 0.1,
+}  # about half an hour, and two and a half
 
 
 @dataclass(frozen=True)
@@ -76,11 +81,11 @@ class Play:
     # Settings and time.
 
     def configure(self, changes: Mapping[str, Any]) -> None:
-        """Save settings; `changes` are flat: actor, wait_for, on_fail, on_mixed, cooling, release_tag, binding."""
+        """Save settings; `changes` are flat: actor, wait_for, on_fail, on_mixed, on_deadline, cooling, …"""
         self.settings |= changes
         self.always_app = self.always_app and self.settings["actor"] == "app"
         now = self.settings
-        qc = {name: now[name] for name in ("actor", "wait_for", "on_fail", "on_mixed")}
+        qc = {name: now[name] for name in ("actor", "wait_for", "on_fail", "on_mixed", "on_deadline")} | DEADLINES
         document = {
             "mode": "live",
             "exchange": {"release_tag": now["release_tag"], "fulfillment_hold": now["binding"]},
@@ -214,6 +219,12 @@ class Play:
             return False
         self.laws.watch("hand")
         return True
+
+    def meet_deadlines(self) -> None:
+        """The watch has its turn: what waits too long does so no more."""
+        DeadlineWatch(self.ground.runtime).take_turn(self.ground.shop_id)
+        self.laws.watch("deadline")
+        self.laws.check_nothing_late()
 
     def lift(self) -> None:
         """Staff take the hold off in Shopify."""

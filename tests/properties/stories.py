@@ -14,6 +14,7 @@ SETTINGS: dict[str, Any] = {
     "wait_for": "all_units",
     "on_fail": "cancel",
     "on_mixed": "cancel_failed_lines",
+    "on_deadline": "review",
     "cooling": 0,
     "release_tag": None,
     "binding": False,

@@ -29,13 +29,14 @@ SETTINGS = st.fixed_dictionaries(
         "wait_for": st.sampled_from(["all_units", "each_unit"]),
         "on_fail": st.sampled_from(["cancel", "cancel", "cancel", "review"]),
         "on_mixed": st.sampled_from(["cancel_failed_lines"] * 4 + ["cancel_order", "review"]),
+        "on_deadline": st.sampled_from(["review", "release", "cancel"]),
         "cooling": st.sampled_from([0, 10]),
         "release_tag": st.sampled_from([None, "increff_released"]),
         "binding": st.booleans(),
     }
 )
 CHANGES = SETTINGS.flatmap(
-    lambda whole: st.sampled_from(["actor", "wait_for", "on_fail", "on_mixed", "cooling"]).map(
+    lambda whole: st.sampled_from(["actor", "wait_for", "on_fail", "on_mixed", "on_deadline", "cooling"]).map(
         lambda name: {name: whole[name]}
     )
 )
@@ -165,6 +166,15 @@ class ExchangeLaws(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([0.2, 6, 130, 700]))
     def time_passes(self, seconds: float) -> None:
         self.play.pass_time(seconds)
+
+    @rule(seconds=st.sampled_from([0, 1800, 9000]), arrives=st.booleans())
+    def the_watch_looks_for_what_is_late(self, seconds: float, arrives: bool) -> None:
+        """Often the goods have arrived, and their verdicts are what is late."""
+        if arrives:
+            self.play.notify("DELIVERED", self.units)
+            self.we_think(10)
+        self.play.pass_time(seconds)
+        self.play.meet_deadlines()
 
     @rule(count=st.integers(1, 4))
     def we_think(self, count: int) -> None:
