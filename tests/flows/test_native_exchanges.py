@@ -9,7 +9,7 @@ import pytest
 
 from tests.flows.stage import HOLD, Stage
 from tests.flows.test_late_and_native import make_native
-from tests.flows.test_races import next_second
+from tests.flows.test_races import LATER, next_second
 from tests.flows.test_tags_and_holds import holds
 from tests.flows.watch_stage import on_sqlite
 
@@ -90,9 +90,7 @@ def test_holds_switched_off_are_not_taken_for_a_hand(stage: Stage) -> None:
 
 def test_holds_switched_off_while_it_is_released_do_not_stop_the_release(stage: Stage) -> None:
     order = make_known(stage)
-    stage.sandbox.shopify.faults.add(
-        {"match": "ReleaseFulfillmentOrder", "kind": "status", "status": 429, "headers": {"Retry-After": "1"}, "times": 1}
-    )
+    stage.sandbox.shopify.faults.add({"match": "ReleaseFulfillmentOrder", **LATER, "times": 1})
     stage.judge({"A": "PASS"}, forward=str(order["id"]))
     stage.wait_for(lambda: stage.exists(order, "releasing"))
     stage.configure({"exchange": {"fulfillment_hold": False}})
