@@ -261,20 +261,6 @@ def test_verdicts_that_swap_after_the_cut_cut_nothing_more(stage: Stage) -> None
     assert HOLD in stage.shopify_order(order)["tags"]
 
 
-def test_an_early_cut_whose_unit_passes_while_a_person_is_asked_stays_with_the_person(stage: Stage) -> None:
-    stage.configure({"qc": {"wait_for": "each_unit", "reasons": {"ODD": "review"}}})
-    order = start(stage, TWO)
-    stage.judge({"B": "FAIL"})
-    stage.settle()
-    stage.judge({"A": "FAIL:ODD"})
-    stage.settle()
-    assert stage.state(order) == ("review", "qc_unclear")
-    stage.judge({"A": "PASS", "B": "PASS"})
-    stage.settle()
-    assert stage.state(order) == ("review", "changed_too_late")
-    assert HOLD in stage.shopify_order(order)["tags"]
-
-
 def test_a_cut_by_hand_that_no_webhook_told_reaches_oms_after_our_own_tag_write(stage: Stage) -> None:
     order = start(stage, TWO)
     stage.sandbox.shopify.topics = set()

@@ -197,3 +197,20 @@ def test_one_return_of_two_that_ended_is_not_the_end(stage: Stage) -> None:
     stage.sandbox.rms.notify("RET-1", "108", "CANCELLED", [{"itemId": "1", "sku": "S", "quantity": 1}])
     stage.settle()
     assert stage.state(order)[0] == "awaiting_goods"
+
+
+@on_sqlite
+def test_an_early_cut_whose_unit_passes_while_a_person_is_asked_stays_with_the_person(stage: Stage) -> None:
+    stage.configure({"qc": {"wait_for": "each_unit", "reasons": {"ODD": "review"}}})
+    order = stage.new_order([line("NEW-A", "A"), line("NEW-B", "B")])
+    stage.push_return(TWO)
+    stage.settle()
+    stage.judge({"B": "FAIL"})
+    stage.settle()
+    stage.judge({"A": "FAIL:ODD"})
+    stage.settle()
+    assert stage.state(order) == ("review", "qc_unclear")
+    stage.judge({"A": "PASS", "B": "PASS"})
+    stage.settle()
+    assert stage.state(order) == ("review", "changed_too_late")
+    assert HOLD in stage.shopify_order(order)["tags"]
