@@ -84,6 +84,8 @@ class CreateOrder(_OrderDeliverer):
     def send(self, job: Job, request: Any) -> Done:
         """Read the customer's part, map the location, create. "Already exists" is adopted after a look."""
         order: ForwardOrder = self.runtime.registry.readers[READ_FORWARD_ORDER](job.shop_id, int(job.about))
+        if not order.lines:
+            raise Transient("nothing is left of the order in Shopify: OMS is not told of it")
         location = _map_location(order.location_id, request)
         head = {**request["head"], "locationCode": location}
         created = _make_facts(order, location, request["skus"])

@@ -35,7 +35,7 @@ class Effect(Base):
     States: pending (due at `due_at`), sending (claimed), done, parked (waits for a person), superseded (a newer
     decision came before it was ever sent), dropped (by a person), would_have (observe mode).
     `started` says that a send was begun and not definitely refused: it may have been done, and no newer decision can
-    take it back. From the first send on the request is frozen (`request`, sealed), so that a repeat is the same request
+    take it back. A send that may have been done freezes its request (`request`, sealed), so that a repeat is the same
     under the same `key`. `unclear_since` marks an attempt whose outcome is not known. `endpoint` names the far side's
     row in `endpoints`; it is empty where an older release wanted the effect, until a claim fills it in.
     """

@@ -70,6 +70,8 @@ def write_failure(runtime: Runtime, session: Session, effect: Effect, error: Fau
     if isinstance(error, Permanent):
         end_effect(effect, "parked", str(error))
         return
+    if not effect.started:
+        effect.request = None  # it did certainly nothing: what is sent next is rendered from the newest state
     left_alone = is_left_alone(session, effect.shop_id, effect.endpoint)  # then it is not this effect's failure
     counts = not isinstance(error, Throttled | NeedsSettings) and not left_alone
     effect.attempts += 1 if counts else 0

@@ -290,7 +290,7 @@ def test_no_longer_needed_is_superseded_without_a_send(relay: RelayStage) -> Non
 def test_a_secret_in_a_request_is_sealed_at_rest(relay: RelayStage) -> None:
     effect = relay.want()
     relay.far.on_render = lambda job: {"address": "12 Secret Street"}
-    relay.far.on_send = answer(Transient("away"))
+    relay.far.on_send = answer(Ambiguous("away"))
     deliver(relay.runtime)
     stored = relay.effect(effect).request
     assert stored
