@@ -5,7 +5,7 @@ RUN := .venv/.sandbox-installed
 DEV := .venv/.dev-installed
 GATES := .venv-gates/.installed
 
-.PHONY: run demo test proof contract lint gates app-doctor bench clean
+.PHONY: run demo test proof contract lint gates app-doctor bench clean crash crash-sample crash-honest
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed" if sys.version_info < (3, 11) else 0)'
@@ -33,6 +33,15 @@ contract: $(DEV)  ## what we rely on in an OMS: OMS_URL=… OMS_USERNAME=… OMS
 
 proof: $(DEV)  ## only the laws as a state machine, 300 runs of 30 steps; `make test` makes them too
 	$(BIN)/python -m pytest -n 2 tests/properties
+
+crash-sample: $(DEV)  ## one crash run of 2,000 events with every failpoint hit once; a few minutes on two free cores
+	$(BIN)/python -m tests.crash sample
+
+crash: $(DEV)  ## all crash runs (docs/reliability.md); hours. Each part bounded; ARGS="--seconds 600" bounds them tighter
+	$(BIN)/python -m tests.crash all $(ARGS)
+
+crash-honest: $(DEV)  ## each planted bug must be caught, or this fails
+	$(BIN)/python -m tests.crash honest $(ARGS)
 
 lint: $(DEV)
 	$(BIN)/ruff check .

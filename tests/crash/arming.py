@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,9 +20,17 @@ class Disturbed(Exception):
 
 
 def make_hook(folder: Path) -> Callable[[str], None]:
-    """The hook for `core.failpoints.arm`. `folder/armed-NAME` holds "action token"."""
+    """The hook for `core.failpoints.arm`. `folder/armed-NAME` holds "action token detail".
+
+    With a detail, only an attempt counts whose act or kind has it in its name.
+    The first failpoint a process reaches also tells that it is at work: `folder/working-PID`.
+    """
+    told: set[int] = set()
 
     def reach(name: str) -> None:
+        if os.getpid() not in told:
+            told.add(os.getpid())
+            (folder / f"working-{os.getpid()}").touch()
         armed = folder / f"armed-{name}"
         if not os.path.exists(armed):
             return
@@ -30,13 +39,30 @@ def make_hook(folder: Path) -> Callable[[str], None]:
             armed.rename(mine)
         except FileNotFoundError:
             return  # another process was first
-        action, token = mine.read_text().split()
+        action, token, detail = mine.read_text().split()
+        if detail != "-" and not _is_about(detail):
+            mine.rename(armed)
+            return
         hit = folder / f"hit-{token}"
         mine.write_text(json.dumps({"pid": os.getpid(), "name": name, "action": action}))
         mine.rename(hit)
         _ACTS[action]()
 
     return reach
+
+
+def _is_about(detail: str) -> bool:
+    """True when the attempt under way here is of this act (send, look) or kind."""
+    frame = sys._getframe(2)
+    while frame is not None:
+        prepared = frame.f_locals.get("prepared")
+        if prepared is not None:
+            return prepared.act == detail or detail in prepared.job.kind
+        effect = frame.f_locals.get("effect")
+        if effect is not None:
+            return detail in getattr(effect, "kind", "")
+        frame = frame.f_back  # type: ignore[assignment]
+    return False
 
 
 def _kill() -> None:

@@ -28,15 +28,19 @@ LURES = {"blame": ("prepare.after_commit", "exception"), "think.put_off": ("thin
 
 @dataclass(frozen=True)
 class Faults:
-    """Seconds between two faults of a kind; 0 is never. Kills come in storms, so that between them work is done."""
+    """Seconds between two faults of a kind; 0 is never. Kills come in storms, so that between them work is done.
+
+    A process is killed at its work: one that has only just been started is left until it has reached a failpoint.
+    """
 
     kill: float = 0.2
-    storm: float = 6.0
-    lull: float = 6.0
-    freeze: float = 5.0
+    storm: float = 3.0
+    lull: float = 25.0  # at most, and until this many events and effects have ended since the last storm:
+    lull_work: int = 100
+    freeze: float = 6.0
     freeze_seconds: float = FREEZE_SECONDS
-    postgres: float = 20.0
-    flush: float = 7.0
+    postgres: float = 30.0
+    flush: float = 9.0
     valkey: float = 17.0
     orphan: float = 23.0
     cases: tuple[Case, ...] = ()
@@ -76,7 +80,8 @@ class Chaos:
         self._tokens = count(1)
         self.open_cases = list(self.faults.cases)
         self._case: tuple[Case, str] | None = None
-        self._armed_at = 0.0
+        self._armed_at = self._storm_end = 0.0
+        self.progress = self._calm_until_progress = 0  # events and effects that have ended, as the run tells
         self.troubles: list[str] = []
 
     def start(self) -> None:
@@ -126,6 +131,7 @@ class Chaos:
     def _revive(self) -> None:
         for role, pid in list(self.house.roles.items()):
             if not self.house.is_alive(pid):
+                (self.house.hooks / f"working-{pid}").unlink(missing_ok=True)
                 self.done["restarts"] += 1
                 self.house.start(role)
 
@@ -134,16 +140,29 @@ class Chaos:
         return role, self.house.roles[role]
 
     def _kill(self) -> None:
-        period = self.faults.storm + self.faults.lull
-        if time.monotonic() % period >= self.faults.storm:
+        if not self._is_stormy():
             return
         _, pid = self._pick()
-        self.house.send(pid, signal.SIGKILL)
-        self.done["kills"] += 1
+        if self._is_working(pid):
+            self.house.send(pid, signal.SIGKILL)
+            self.done["kills"] += 1
+
+    def _is_stormy(self) -> bool:
+        now = time.monotonic()
+        if now < self._storm_end:
+            return True
+        if self.progress < self._calm_until_progress and now < self._storm_end + self.faults.lull:
+            return False
+        self._storm_end = now + self.faults.storm
+        self._calm_until_progress = self.progress + self.faults.lull_work
+        return True
+
+    def _is_working(self, pid: int) -> bool:
+        return (self.house.hooks / f"working-{pid}").exists()
 
     def _freeze(self) -> None:
         _, pid = self._pick()
-        if pid not in self._frozen:
+        if pid not in self._frozen and len(self._frozen) < 2:
             self.house.send(pid, signal.SIGSTOP)
             self._frozen[pid] = time.monotonic() + self.faults.freeze_seconds
             self.done["freezes"] += 1
@@ -181,7 +200,7 @@ class Chaos:
         if self._case is not None:
             if time.monotonic() - self._armed_at > 6.0:  # another one's turn; this one comes again later
                 (case, token), self._case = self._case, None
-                (self.house.hooks / f"armed-{case[0]}").unlink(missing_ok=True)
+                (self.house.hooks / f"armed-{case[0].partition(':')[0]}").unlink(missing_ok=True)
                 if not (self.house.hooks / f"hit-{token}").exists():
                     self.open_cases.append(case)
             return
@@ -193,9 +212,10 @@ class Chaos:
                 self._arm(*lure)
 
     def _arm(self, name: str, action: str) -> str:
+        name, _, detail = name.partition(":")
         token = str(next(self._tokens))
         path = self.house.hooks / f"new-{token}"
-        path.write_text(f"{action} {token}")
+        path.write_text(f"{action} {token} {detail or '-'}")
         path.rename(self.house.hooks / f"armed-{name}")
         return token
 
@@ -207,5 +227,5 @@ class Chaos:
                 self._frozen[hit["pid"]] = time.monotonic() + self.faults.freeze_seconds
             self.hits.append((hit["name"], hit["action"]))
             self.done["failpoints"] += 1
-            if self._case and (hit["name"], hit["action"]) == self._case[0]:
+            if self._case and hit["name"] == self._case[0][0].partition(":")[0]:
                 self._case = None

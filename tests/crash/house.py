@@ -41,6 +41,7 @@ class Scale:
     workers: int = 3
     webs: int = 2
     plant: str = ""
+    sql: str = ""  # run once the tables are there
     cancels: int = 0
     settle_seconds: float = SETTLE_SECONDS
     cooling_off_seconds: float = 0.6
@@ -133,6 +134,8 @@ class House:
 
     def _prepare_shops(self) -> list[dict[str, str]]:
         self.command("db", "upgrade")
+        if self.scale.sql and self.postgres:
+            self.postgres.execute(self.scale.sql)
         document = self.folder / "settings.json"
         document.write_text(json.dumps(self._write_settings()))
         shops = []

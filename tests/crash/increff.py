@@ -61,6 +61,8 @@ class Oms:
     def _create(self, body: dict[str, Any]) -> Said:
         code = body["orderCode"]
         ordered = {one["orderItemCode"]: one["quantity"] for one in body["orderItems"]}
+        if not ordered:
+            return 400, {"message": "orderItems: required"}
         known = self.orders.setdefault(code, OmsOrder(0, body["onHold"], ordered))
         known.made += 1
         known.on_hold = body["onHold"]

@@ -22,6 +22,7 @@ import uvicorn.protocols.http.auto  # noqa: F401 - loaded once, before any fork
 import app  # noqa: F401 - as above
 from tests.crash.arming import make_hook
 from tests.crash.compress import compress
+from tests.crash.parent import die_with_parent
 from tests.crash.plants import PLANTS
 
 
@@ -49,6 +50,7 @@ def fork(order: dict[str, Any]) -> int:
     if pid:
         return pid
     try:
+        die_with_parent()
         os.environ.update(order["environment"])
         log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         for number in (1, 2):
@@ -109,4 +111,5 @@ def listen(path: str) -> None:
 if __name__ == "__main__":
     if sys.argv[1] == "--alone":
         become(sys.argv[2:])
+    die_with_parent()
     listen(sys.argv[1])

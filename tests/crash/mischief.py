@@ -8,11 +8,13 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from tests.crash.compress import CALL_SECONDS
 from tests.crash.wire import Answer
 
 RATES = {"unavailable": 0.04, "lost": 0.03, "slow": 0.02}
 _DONE_BEFORE_503 = 0.3  # a gateway gave up on something that was done all the same
-_SLOW = (0.4, 1.8)  # seconds; the product's calls end after 1 s here, so the later ones land after it has gone
+_SLOW = (0.3 * CALL_SECONDS, 1.6 * CALL_SECONDS)  # the later ones land after the product has hung up
+_LATE = (1.3 * CALL_SECONDS, 1.9 * CALL_SECONDS)  # all of them do
 
 
 class Mischief:
@@ -43,9 +45,11 @@ class Mischief:
             return 503, {"message": "try later"}
         if fate == "dropped":  # nothing is done, and nobody hears so
             return None
+        if fate == "throttled":
+            return 429, {"message": "too many requests"}
         if fate == "lost":
             act()
             return None
-        if fate == "slow":
-            await asyncio.sleep(self._random.uniform(*_SLOW))
+        if fate in ("slow", "late"):
+            await asyncio.sleep(self._random.uniform(*(_SLOW if fate == "slow" else _LATE)))
         return act()  # type: ignore[no-any-return]

@@ -21,6 +21,7 @@ from typing import Any
 
 from tests.crash.increff import Oms, Partner
 from tests.crash.mischief import RATES, Mischief
+from tests.crash.parent import die_with_parent
 from tests.crash.shopify import Order, Shopify
 from tests.crash.stories import MIX, Story, make_order, make_seller_cancellation, play, write_story
 from tests.crash.wire import Answer, Request, call, serve
@@ -44,7 +45,7 @@ class Outside:
         self.stories: list[Story] = []
         self.refused: dict[int, str] = {}  # seller cancellations the product refused, in its words
         self.answers: Counter[str] = Counter()
-        self.launching, self.open = True, 0
+        self.launching, self.open = plan["rate"] > 0, 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._journal = Path(plan["journal"]).open("a", buffering=1)  # noqa: SIM115 - open for the process's life
 
@@ -235,10 +236,9 @@ class Outside:
 
 def make_cancels(outside: Outside, count: int) -> None:
     """Orders that stand and wait to be cancelled, without any story."""
-    domain = outside.plan["shops"][0]["domain"]
-    for number in range(count):
-        order = Order(FIRST_CANCEL + number, domain, "", [], [])
-        outside.shopify.orders[order.id] = order
+    shops = outside.plan["shops"]
+    for number in range(FIRST_CANCEL, FIRST_CANCEL + count):
+        outside.shopify.orders[number] = Order(number, shops[number % len(shops)]["domain"], "", [], [])
 
 
 async def main(plan: dict[str, Any]) -> None:
@@ -253,4 +253,5 @@ async def main(plan: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
+    die_with_parent()
     asyncio.run(main(json.loads(Path(sys.argv[1]).read_text())))

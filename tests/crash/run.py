@@ -6,18 +6,20 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.db import Database
 from core.models import Effect, Event
+from tests.crash.cancels import judge_cancels, want_cancels
 from tests.crash.chaos import Case, Chaos, Faults
 from tests.crash.checks import Verdict, judge
+from tests.crash.compress import SLACK
 from tests.crash.evidence import gather
 from tests.crash.house import House, Scale
 
-CALM_SECONDS = 120.0
-_MOST_BACKLOG = 150
+CALM_SECONDS = 120.0 * SLACK
+_MOST_BACKLOG, _SMALL_BACKLOG = 100, 5
 
 
 @dataclass
@@ -41,20 +43,30 @@ class Result:
 
     def __str__(self) -> str:
         what = ", ".join(f"{many} {kind}" for kind, many in sorted(self.faults.items()))
+        short = f" (of {self.scale.events}: the time was up)" if self.accepted < self.scale.events else ""
         missed = f"\nnever reached: {self.missed}" if self.missed else ""
         troubles = f"\nthe harness itself failed: {self.troubles[0]}" if self.troubles else ""
         return (
-            f"seed {self.scale.seed} on {self.scale.database}: {self.accepted} events accepted of {self.stories} "
-            f"stories in {self.seconds:.0f} s, calm after {self.calm_seconds:.0f} s\nfaults: {what}\n"
+            f"seed {self.scale.seed} on {self.scale.database}: {self.accepted} events accepted{short} "
+            f"of {self.stories} stories in {self.seconds:.0f} s, calm after {self.calm_seconds:.0f} s\nfaults: {what}\n"
             f"events: {dict(self.outcomes)}; effects: {dict(self.states)}\n{self.verdict}{missed}{troubles}"
         )
 
 
-def run(scale: Scale, faults: Faults, *, most_seconds: float, say: bool = True, keep: bool = False) -> Result:
+def run(
+    scale: Scale,
+    faults: Faults,
+    *,
+    most_seconds: float,
+    calm_seconds: float | None = None,
+    say: bool = True,
+    keep: bool = False,
+) -> Result:
     """A whole run, bounded in time: when the load's time is up, calm comes with what was accepted until then."""
     house = House(scale)
     chaos = Chaos(house, faults)
     try:
+        want_cancels(house)
         house.start_all()
         began = time.monotonic()
         chaos.start()
@@ -63,17 +75,19 @@ def run(scale: Scale, faults: Faults, *, most_seconds: float, say: bool = True, 
         finally:
             chaos.end()
         seconds = time.monotonic() - began
-        calm = _await_calm(house, say=say)
+        calm = _await_calm(house, calm_seconds or CALM_SECONDS, say=say)
         progress = house.ask("progress")
         found = gather(house)
         missed = [*chaos.open_cases, *([chaos._case[0]] if chaos._case else [])]
         faults_done = chaos.done + Counter(found.told["mischief"])
+        verdict = judge(found)
+        judge_cancels(found, verdict)
         result = Result(
-            scale, judge(found), progress["accepted"], progress["stories"], seconds, calm, faults_done,
+            scale, verdict, progress["accepted"], progress["stories"], seconds, calm, faults_done,
             found.outcomes, Counter(one.state for one in found.effects), missed, chaos.troubles,
         )  # fmt: skip
-        keep = keep or not result
-        if keep and say:
+        keep = keep or (not result and not scale.plant)
+        if keep:
             print(f"kept: {house.folder}", flush=True)
         return result
     finally:
@@ -81,18 +95,18 @@ def run(scale: Scale, faults: Faults, *, most_seconds: float, say: bool = True, 
 
 
 def _carry_load(house: House, chaos: Chaos, began: float, most_seconds: float, *, say: bool) -> None:
-    """Until enough events were accepted and every armed failpoint was hit, or the time is up."""
+    """Until enough events were accepted and mostly ended, and every armed failpoint was hit; or the time is up."""
     database = Database(house.url)
     said, rate = began, house.scale.rate
     while time.monotonic() - began < most_seconds:
         time.sleep(0.5)
         progress = house.ask("progress")
         cases = len(chaos.open_cases) + (chaos._case is not None)
-        if not progress["launching"] and not cases:
-            break
         if cases and progress["accepted"] + 100 > house.scale.events:
             house.ask(f"more?events={progress['accepted'] + 400}")
-        backlog = count_waiting(database)
+        backlog, chaos.progress = count_rows(database)
+        if not progress["launching"] and not cases and backlog < _SMALL_BACKLOG:
+            break
         house.ask(f"pace?rate={0 if backlog > _MOST_BACKLOG else rate}")
         if say and time.monotonic() - said > 10:
             said = time.monotonic()
@@ -101,24 +115,26 @@ def _carry_load(house: House, chaos: Chaos, began: float, most_seconds: float, *
     database.dispose()
 
 
-def count_waiting(database: Database) -> int:
-    """Events and effects without an end; a large number while the database is away."""
+def count_rows(database: Database) -> tuple[int, int]:
+    """Events and effects without an end, and those with one; a large number and 0 while the database is away."""
     try:
         with database.read() as session:
-            events = session.scalars(select(func.count(Event.id)).where(Event.outcome.is_(None))).one()
-            open_states = Effect.state.in_(("pending", "sending"))
-            return events + session.scalars(select(func.count(Effect.id)).where(open_states)).one()
+            events = select(func.count(Event.id), func.count(Event.outcome))
+            stored, ended = session.execute(events).one()
+            is_open = Effect.state.in_(("pending", "sending"))
+            wanted, waiting = session.execute(select(func.count(Effect.id), func.count(case((is_open, 1))))).one()
+            return stored - ended + waiting, ended + wanted - waiting
     except SQLAlchemyError:
-        return 10_000
+        return 10_000, 0
 
 
-def _await_calm(house: House, *, say: bool) -> float:
+def _await_calm(house: House, most_seconds: float, *, say: bool) -> float:
     """Seconds until nothing waits any more, here or outside; bounded."""
     house.ask("calm")
     database, began, quiet = Database(house.url), time.monotonic(), 0
-    while time.monotonic() - began < CALM_SECONDS and quiet < 4:
+    while time.monotonic() - began < most_seconds and quiet < 4:
         time.sleep(0.5)
-        idle = count_waiting(database) == 0 and house.ask("progress")["open"] == 0
+        idle = count_rows(database)[0] == 0 and house.ask("progress")["open"] == 0
         quiet = quiet + 1 if idle else 0
     database.dispose()
     if say:

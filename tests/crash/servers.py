@@ -36,6 +36,10 @@ class Postgres:
         """For SQLAlchemy."""
         return self.address.replace("postgresql://", "postgresql+psycopg://")
 
+    def execute(self, sql: str) -> None:
+        with psycopg.connect(self.address, autocommit=True) as admin:
+            admin.execute(sql)
+
     def crash(self) -> None:
         """Stop without a checkpoint or a goodbye, and start again: what was committed must be there."""
         self._control("-m", "immediate", "restart")

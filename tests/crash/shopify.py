@@ -89,6 +89,9 @@ class Shopify:
     def _ReadOrder(self, variables: dict[str, Any]) -> Any:  # noqa: N802 - named as the operation is
         return {"order": render_order(self._find(variables))}
 
+    def _ReadApp(self, variables: dict[str, Any]) -> Any:  # noqa: N802 - named as the operation is
+        return {"currentAppInstallation": {"accessScopes": []}}
+
     _ReadForwardOrder = _ReadLines = _ReadCancellation = _ReadFulfillmentOrders = _ReadOrder
 
     def _ReadMarks(self, variables: dict[str, Any]) -> Any:  # noqa: N802 - named as the operation is
