@@ -16,6 +16,7 @@ RETURN_TOPICS = tuple(
     f"returns/{what}" for what in ("approve", "cancel", "close", "decline", "process", "reopen", "request", "update")
 )
 FULFILLMENT_TOPICS = ("fulfillment_orders/moved", "fulfillment_orders/split", "fulfillment_holds/released")
+COLLAPSING_TOPIC = "orders/updated"  # tells the whole newest state; a create or a cancel says more than its state
 ORDER_TOPICS = ("orders/create", "orders/updated", "orders/cancelled")
 APP_TOPICS = ("app/uninstalled", "app/scopes_update")
 COMPLIANCE_TOPICS = ("customers/data_request", "customers/redact", "shop/redact")

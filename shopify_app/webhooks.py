@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,19 +23,21 @@ from sqlalchemy.orm import Session
 from core.clock import parse_time
 from core.config import Config
 from core.errors import Transient, Unauthorized
+from core.flows.exchanges import find_known_orders
 from core.flows.tenants import ensure_shop
 from core.front import FastDoor
 from core.relay.gathering import Gatherer
-from core.relay.inbox import ALWAYS, NORMAL, Arrival, record_events
+from core.relay.inbox import ALWAYS, KNOWN, NORMAL, Arrival, record_events
 from core.runtime import Runtime
 from core.signing import verify_hmac
 from shopify_app.auth import list_secrets, read_shop
-from shopify_app.topics import API_VERSION, APP_TOPICS, COMPLIANCE_TOPICS, SOURCE
+from shopify_app.topics import API_VERSION, APP_TOPICS, COLLAPSING_TOPIC, COMPLIANCE_TOPICS, ORDER_TOPICS, SOURCE
 
 logger = logging.getLogger(__name__)
 PATH = "/webhooks/shopify"
 PATIENCE_SECONDS = 4.0  # Shopify waits 5; what is stored after that comes again and is known
 
+_FIRST_ID = re.compile(rb'\s*\{\s*"id"\s*:\s*(\d{1,18})\s*,')  # Shopify writes an order's id first
 _NOT_YET = "it could not be stored in time: send it again"
 
 
@@ -55,10 +58,19 @@ class Webhook:
     body: bytes
     triggered_at: datetime | None
 
-    def arrive(self, shop_id: int) -> Arrival:
-        """As it is stored. What is about the shop itself is thought about though the shop is paused or removed."""
-        priority = ALWAYS if self.topic in (*APP_TOPICS, *COMPLIANCE_TOPICS) else NORMAL
-        return Arrival(shop_id, SOURCE, self.topic, self.delivery_id, self.body, priority, self.triggered_at)
+    @property
+    def order_id(self) -> int | None:
+        """The order that an order's webhook is about: a look at its first bytes, for nothing is parsed here."""
+        found = _FIRST_ID.match(self.body) if self.topic in ORDER_TOPICS else None
+        return int(found[1]) if found else None
+
+    def arrive(self, shop_id: int, known_orders: Collection[tuple[int, int]] = ()) -> Arrival:
+        """As it is stored. What is about the shop itself is thought about though the shop is paused or removed; an
+        exchange's order before other orders; of several updates of an order only the newest."""
+        priority = KNOWN if (shop_id, self.order_id) in known_orders else NORMAL
+        priority = ALWAYS if self.topic in (*APP_TOPICS, *COMPLIANCE_TOPICS) else priority
+        about = str(self.order_id) if self.order_id and self.topic == COLLAPSING_TOPIC else None
+        return Arrival(shop_id, SOURCE, self.topic, self.delivery_id, self.body, priority, self.triggered_at, about)
 
 
 class WebhookDoor:
@@ -78,7 +90,9 @@ class WebhookDoor:
 
     def _store(self, session: Session, webhooks: Sequence[Webhook]) -> None:
         shops = {domain: ensure_shop(session, domain).id for domain in sorted({one.domain for one in webhooks})}
-        record_events(session, self._runtime.keyring, [one.arrive(shops[one.domain]) for one in webhooks])
+        named = [(shops[one.domain], one.order_id) for one in webhooks if one.order_id is not None]
+        known = find_known_orders(session, named) if named else set()
+        record_events(session, self._runtime.keyring, [one.arrive(shops[one.domain], known) for one in webhooks])
 
 
 def make_blueprint(door: WebhookDoor) -> Blueprint:

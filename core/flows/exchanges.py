@@ -6,6 +6,8 @@ the order in which they came does not matter.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -31,6 +33,14 @@ from core.flows.scene import Scene, write_history
 from core.models import Exchange, Shop
 from core.relay.outbox import withdraw
 from core.settings import Settings
+
+
+def find_known_orders(session: Session, orders: Iterable[tuple[int, int]]) -> set[tuple[int, int]]:
+    """Those of these orders, each with its shop's id before its own, that are an exchange's."""
+    shops, ids = zip(*orders, strict=True)
+    query = select(Exchange.shop_id, Exchange.order_id)
+    query = query.where(Exchange.shop_id.in_(set(shops)), Exchange.order_id.in_(set(ids)))
+    return {(shop_id, order_id) for shop_id, order_id in session.execute(query)}
 
 
 def find_exchange(session: Session, shop_id: int, order_id: int) -> Exchange | None:

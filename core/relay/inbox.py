@@ -64,6 +64,7 @@ class Arrival:
     body: bytes
     priority: int = NORMAL
     triggered_at: datetime | None = None
+    about: str | None = None  # set where only the newest of several that wait need be thought about
 
 
 def record_event(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from core.clock import monotonic
@@ -14,7 +14,7 @@ from core.errors import BadInput, Fault, NeedsSettings, Permanent, Throttled, Tr
 from core.failpoints import hit
 from core.logs import log_incident
 from core.models import Event, Shop
-from core.registry import Delivery, Handler, Outcome, parked, unknown
+from core.registry import Delivery, Handler, Outcome, ignored, parked, unknown
 from core.relay.backoff import SETTINGS_SECONDS, THROTTLE_SECONDS, add_jitter, next_wait
 from core.relay.inbox import LEASE_SECONDS, Claim, LeaseLost, claim_events, read_body
 from core.runtime import Runtime
@@ -62,6 +62,8 @@ def _give_back(runtime: Runtime, claim: Claim) -> None:
 
 def think_about(runtime: Runtime, claim: Claim) -> None:
     """Bring one event to its outcome, or put it off."""
+    if _end_overtaken(runtime, claim):
+        return
     delivery, attempts = _load(runtime, claim)
     if attempts > 0 and next_wait("event", attempts) is None:
         _end(runtime, claim, parked(f"given up after {attempts} attempts, the last of them interrupted"))
@@ -92,6 +94,38 @@ def _apply(runtime: Runtime, claim: Claim, handler: Handler, delivery: Delivery)
     except Exception as error:  # noqa: BLE001 - a fault of ours must not lose the event nor stop the others
         incident = log_incident(logger, f"event {claim.id} {delivery.source} {delivery.topic}")
         _put_off(runtime, claim, Transient(f"fault of ours, incident {incident} ({type(error).__name__})"))
+
+
+def _end_overtaken(runtime: Runtime, claim: Claim) -> bool:
+    """Waiting updates of one thing collapse: a newer one tells all that this one would, and ends every older one."""
+    with runtime.database.read() as session:
+        newest = _find_newer(session, session.get_one(Event, claim.id))
+    if newest is None:
+        return False
+    ended = {
+        **_describe_end(ignored(f"a newer update of the same thing came: event {newest.id}")),
+        "ended_at": db_now(),
+    }
+    older = select(Event.id).where(*_same(newest), Event.triggered_at < newest.triggered_at)
+    older = older.where(Event.lease_until.is_(None)).with_for_update(skip_locked=True)
+    with runtime.database.write("think.end") as session:
+        _write(session, claim, ended)
+        session.execute(update(Event).where(Event.id.in_(list(session.scalars(older)))).values(ended))
+    return True
+
+
+def _same(event: Event) -> tuple[Any, ...]:
+    """Waiting events of the same thing."""
+    mine = (Event.shop_id == event.shop_id, Event.source == event.source, Event.topic == event.topic)
+    return (*mine, Event.about == event.about, Event.outcome.is_(None))
+
+
+def _find_newer(session: Session, event: Event) -> Event | None:
+    """The newest of those that were triggered after this one; equal stamps prove nothing."""
+    if event.about is None or event.triggered_at is None:
+        return None
+    newer = select(Event).where(*_same(event), Event.triggered_at > event.triggered_at)
+    return session.scalars(newer.order_by(Event.triggered_at.desc(), Event.id.desc()).limit(1)).first()
 
 
 def rehearse(runtime: Runtime, event_id: int) -> Outcome:
@@ -128,9 +162,12 @@ def _end(runtime: Runtime, claim: Claim, outcome: Outcome) -> None:
         _write_end(session, claim, outcome)
 
 
+def _describe_end(outcome: Outcome) -> dict[str, Any]:
+    return {"outcome": outcome.kind, "reason": outcome.reason, "lease_until": None}
+
+
 def _write_end(session: Session, claim: Claim, outcome: Outcome) -> None:
-    ended = {"outcome": outcome.kind, "reason": outcome.reason, "ended_at": db_now(), "lease_until": None}
-    _write(session, claim, ended)
+    _write(session, claim, {**_describe_end(outcome), "ended_at": db_now()})
     logger.info("event %s: %s (%s)", claim.id, outcome.kind, outcome.reason)
 
 
