@@ -102,7 +102,8 @@ class Tokens:
         claims = read_id_token(self.world, str(asked.get("subject_token")))
         if claims is None or urlsplit(str(claims.get("dest"))).hostname != shop.domain:
             return 400, {"error": "invalid_subject_token"}
-        shop.installed = True
+        if not shop.installed:
+            return 401, {"error": "invalid_client", "error_description": "the app is not installed in this shop"}
         # A new acquisition replaces the stored pair: the refresh tokens of the old one are dead.
         self.forget(shop.domain)
         if not asked.get("expiring"):

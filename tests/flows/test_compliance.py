@@ -190,6 +190,16 @@ def test_a_removed_app_stops_and_keeps_its_settings(stage: Stage) -> None:
     assert count_rows(stage, stage.shop_id)["settings_versions"] == 1
 
 
+@on_sqlite
+def test_an_id_token_opens_nothing_once_the_app_is_removed(stage: Stage) -> None:
+    token = make_id_token(stage.sandbox.shopify, stage.shop)
+    asked = {"Authorization": f"Bearer {token}"}
+    assert stage.app.test_client().get("/", headers=asked).status_code == 200
+    remove(stage)
+    answer = stage.app.test_client().get("/", headers=asked)
+    assert (answer.status_code, stage.shop in answer.text) == (401, False)
+
+
 def test_an_app_installed_again_goes_on_and_late_news_change_nothing(stage: Stage) -> None:
     stage.sandbox.shopify.topics |= {"app/uninstalled"}
     stage.sandbox.shopify.delivery.hold_back()
