@@ -42,6 +42,7 @@ from core.front import Front
 from core.health import find_troubles, find_warnings
 from core.http import HttpDoor
 from core.logs import configure_logs, log_incident
+from core.metrics import CONTENT_TYPE, may_read, render_metrics
 from core.runtime import Doorbell, Runtime, set_current
 from core.security_headers import complete_headers
 from core.watch import register_duties
@@ -156,6 +157,12 @@ def _register_health(app: Flask, runtime: Runtime) -> None:
     @app.get("/healthz")
     def answer_alive() -> Response:
         return jsonify(status="alive")
+
+    @app.get("/metrics")
+    def answer_metrics() -> Response:
+        if not may_read(request.headers, request.remote_addr, runtime.config.metrics_token):
+            raise Unauthorized("figures are for this machine, or for who shows METRICS_TOKEN as a bearer token")
+        return Response(render_metrics(runtime), content_type=CONTENT_TYPE)
 
     @app.get("/readyz")
     def answer_ready() -> tuple[Response, int]:

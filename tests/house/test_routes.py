@@ -11,6 +11,7 @@ from tests.house.source import on_sqlite
 PUBLIC = {
     "/auth/patch-id-token": "the bounce page, on which App Bridge fetches a token; holds nothing of any shop",
     "/healthz": "is the process alive",
+    "/metrics": "figures, for callers on this machine or with METRICS_TOKEN (tests/security/test_metrics.py)",
     "/readyz": "can it work",
     "/rms/docs": "the published contract, to read",
     "/rms/openapi.json": "the published contract, for programs",
