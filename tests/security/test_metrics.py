@@ -8,7 +8,6 @@ from flask import Flask
 from core.metrics import may_read
 from tests.security.two_shops import fill
 
-__all__ = ["stage"]
 TOKEN = "a-token-of-the-operator"
 
 CALLERS = [
