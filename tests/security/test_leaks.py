@@ -14,7 +14,6 @@ import pytest
 from redis import Redis
 
 from core.config import Config
-from core.logs import configure_logs
 from simulators.sandbox import OMS_PASSWORD
 from tests.flows.stage import Stage
 
@@ -28,15 +27,12 @@ PARTNER = {
 }
 
 
-@pytest.fixture(params=["json", "text"])
-def log(request: pytest.FixtureRequest) -> Iterator[io.StringIO]:
-    """Everything that is logged, at the loudest level."""
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    """What is to hold everything that is logged; the root logger is put right afterwards."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    configure_logs(request.param, "DEBUG")
-    written = io.StringIO()
-    root.handlers[:] = [logging.StreamHandler(written)]
-    yield written
+    yield io.StringIO()
     root.handlers[:] = handlers
     root.setLevel(level)
 
@@ -59,7 +55,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
 
 
 def play(stage: Stage) -> None:
-    """Two exchanges, one passed and one failed; calls that are refused, far sides that answer with what they were sent."""
+    """Two exchanges, one passed and one failed; then calls that are refused, and commands."""
     stage.configure(
         {"partners": [{**PARTNER, "url": stage.sandbox.partner_url + "/qc"}], "oms": {"create_orders": True}}
     )
