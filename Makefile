@@ -60,8 +60,9 @@ gates: $(GATES)  ## security: bandit, our semgrep rules, secret scan, known vuln
 app-doctor:  ## Shopify's own offline checker (npm, Node 22)
 	.ci/app-doctor
 
-bench: $(DEV)  ## idle memory and the road's speed, on this machine
+bench: $(DEV)  ## idle memory, the speed of the road and of claims, on this machine
 	$(BIN)/python -m bench.idle_memory
+	$(BIN)/python -m bench.claiming
 
 clean:
 	rm -rf .venv .venv-gates instance
