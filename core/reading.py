@@ -109,6 +109,8 @@ def _describe(fault: Mapping[str, Any]) -> str:
         return f"longer than {fault['ctx']['max_length']} characters"
     if fault["type"] == "too_long":
         return f"more than {fault['ctx']['max_length']} elements"
+    if fault["type"] == "literal_error":
+        return f"must be one of {fault['ctx']['expected']}"
     if fault["type"] in ("string_too_short", "too_short"):
         return "must not be empty"
     text = str(fault["msg"])

@@ -51,6 +51,13 @@ KINDS = {
     "partner.report_qc": "Report QC to the partner",
     "partner.forward_return": "Pass the return on to the partner",
 }
+SOURCES = {
+    "shopify": "Shopify",
+    "rms": "RMS",
+    "oms": "OMS",
+    "reconcile": "Looked up in Shopify",
+    "settings": "Settings",
+}
 RESULTS = {
     "done": "Done",
     "waiting": "Started, not finished there",
@@ -108,7 +115,7 @@ EMPTY = "–"
 def find_words(state: str | None) -> str:
     """A state, outcome, kind or result in words; one without words as it is."""
     spelled = state or "waiting"
-    for table in (EXCHANGE_STATES, EFFECT_STATES, OUTCOMES, KINDS, RESULTS):
+    for table in (EXCHANGE_STATES, EFFECT_STATES, OUTCOMES, KINDS, RESULTS, SOURCES):
         if spelled in table:
             return table[spelled]
     return spelled.replace("_", " ")

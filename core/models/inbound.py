@@ -46,5 +46,6 @@ class Event(Base):
         index_where("ix_events_due", _WAITING, "shop_id", "priority", "due_at", "id"),
         index_where("ix_events_leased", f"{_WAITING} AND lease_until IS NOT NULL", "shop_id", "lease_until"),
         index_where("ix_events_about", f"{_WAITING} AND about IS NOT NULL", "shop_id", "about", "triggered_at"),
+        index_where("ix_events_unsettled", "outcome IN ('parked', 'unknown')", "shop_id", "id"),
         Index("ix_events_shop", "shop_id", "id"),
     )

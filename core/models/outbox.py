@@ -73,6 +73,7 @@ class Effect(Base):
         index_where("ix_effects_under_way", _SENDING, "shop_id", "endpoint", "lease_until"),
         index_where("ix_effects_in_lane", _IN_LANE, "shop_id", "lane", "id"),
         index_where("ix_effects_stray", _STRAY, "id"),
+        index_where("ix_effects_parked", "state = 'parked'", "shop_id", "id"),
         Index("ix_effects_lane", "shop_id", "lane", "id"),
         Index("ix_effects_shop", "shop_id", "id"),
     )

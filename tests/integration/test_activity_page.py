@@ -123,7 +123,7 @@ def find_button(page: str, words: str) -> str:
         ("/activity/effects?q=%231042", {"Free the order in OMS"}),
         ("/activity/effects?q=answered+400", {"Free the order in OMS"}),
         ("/activity/effects?state=done", set()),
-        ("/activity/events?q=nobody+knows", {"rms processing_update"}),
+        ("/activity/events?q=nobody+knows", {"RMS: processing_update"}),
         ("/activity/events?state=waiting", set()),
         ("/activity?q=%00", {"#1042", "#7"}),
     ],
@@ -139,7 +139,7 @@ def test_lists_are_filtered(front: Front, path: str, found: set[str]) -> None:
     page = front.get(path)
     assert page.status_code == 200
     rows = page.text.partition("<s-table-body>")[2]
-    shown = {one for one in ("#1042", "#7", "Free the order in OMS", "rms processing_update") if f">{one}<" in rows}
+    shown = {one for one in ("#1042", "#7", "Free the order in OMS", "RMS: processing_update") if f">{one}<" in rows}
     assert {one for one in shown if one[0] != "#" or "effects" not in path} == found
 
 
