@@ -27,7 +27,7 @@ class FormReader(HTMLParser):
         super().__init__()
         self.values: MultiDict[str, str] = MultiDict()
         self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self._form_id, self._inside = form_id, not form_id
+        self._form_id, self._inside, self._list = form_id, not form_id, ""
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -35,6 +35,8 @@ class FormReader(HTMLParser):
         self.elements.append((tag, about))
         if tag == "form":
             self._inside = about.get("id") == self._form_id or not self._form_id
+        if tag == "s-choice" and "selected" in about:
+            self.values.add(self._list, about.get("value") or "")
         name = about.get("name")
         if not name or not self._inside:
             return
@@ -42,6 +44,8 @@ class FormReader(HTMLParser):
             self.values.add(name, about.get("value") or "")
         elif tag == "s-checkbox" and "checked" in about:
             self.values.add(name, about.get("value") or "on")
+        elif tag == "s-choice-list":
+            self._list = name
 
     def find(self, tag: str) -> list[dict[str, str | None]]:
         """The attributes of every element of this name."""
