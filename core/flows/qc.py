@@ -14,7 +14,7 @@ from core.flows.facts import open_case
 from core.flows.linking import find_linked_orders
 from core.flows.orders import load_order
 from core.flows.reports import reconsider_linked
-from core.flows.returns import ensure_return, load_latest_verdicts
+from core.flows.returns import ensure_return, list_judged_since, load_latest_verdicts
 from core.flows.scene import Scene, write_history
 from core.models import VerdictRow
 from core.registry import Outcome, handled, ignored, parked
@@ -22,10 +22,17 @@ from core.relay.outbox import Wanted, want
 
 
 def record_verdicts(scene: Scene, report: VerdictReport, event_id: int) -> Outcome:
-    """Take a Returns Processing Update. A verdict equal to the unit's latest is nothing new."""
+    """Take a Returns Processing Update. A verdict equal to the unit's latest is nothing new.
+
+    A worker that dies gives its message to another one later: a verdict that a later message has overtaken is old.
+    """
     order = ensure_return(scene.session, scene.shop_id, report.return_code, report.forward_code)
     latest = load_latest_verdicts(scene.session, order.id)
-    news = [one for one in report.verdicts if not (one.item_code in latest and one.same_as(latest[one.item_code]))]
+    overtaken = list_judged_since(scene.session, order.id, event_id)
+    current = [one for one in report.verdicts if one.item_code not in overtaken]
+    news = [one for one in current if not (one.item_code in latest and one.same_as(latest[one.item_code]))]
+    if overtaken and not news:
+        return ignored(f"QC has spoken since about {', '.join(sorted(overtaken))} of return {report.return_code}")
     if not news:
         return ignored(f"verdicts of return {report.return_code} are known already")
     _write(scene.session, order.id, news, event_id)
