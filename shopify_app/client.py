@@ -163,5 +163,5 @@ def _read_refill_seconds(parsed: dict[str, Any]) -> float:
 def raise_user_errors(errors: list[dict[str, Any]], what: str) -> None:
     """A mutation that answered with userErrors changed nothing: park it with Shopify's words."""
     if errors:
-        words = "; ".join(str(one.get("message")) for one in errors)
+        words = "; ".join(str(one.get("message") or one.get("code") or "no reason given") for one in errors)
         raise Permanent(f"Shopify refused to {what}: {words}")

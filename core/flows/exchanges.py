@@ -140,6 +140,7 @@ def reconsider(scene: Scene, exchange: Exchange, order: OrderSnapshot) -> bool:
         move(scene, case, step)
         moved = True
     _keep_act(scene, case)
+    _keep_hold(scene, case)
     _keep_cut(scene, case)
     freed = order.in_order and exchange.state not in (*WAITING, State.REVIEW, State.CANCELLING)
     keep_binding(scene, order, held=not freed and stands_held(scene, exchange, order))
@@ -161,6 +162,14 @@ def _keep_act(scene: Scene, case: Case) -> None:
             _release(scene, case)
         elif exchange.state == State.CANCELLING:
             _cancel(scene, case)
+
+
+def _keep_hold(scene: Scene, case: Case) -> None:
+    """A hold that was decided and never written is wanted again when the release that took its place is taken back."""
+    exchange, order = case.exchange, case.order
+    unwritten = exchange.hold_decided and not is_held(order.tags, scene.settings.exchange.hold_tags)
+    if unwritten and not order.in_order and exchange.state in (*WAITING, State.REVIEW):
+        want_hold(scene, order.id)
 
 
 def move(scene: Scene, case: Case, step: Move, actor: str | None = None) -> None:

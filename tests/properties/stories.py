@@ -19,7 +19,7 @@ SETTINGS: dict[str, Any] = {
     "release_tag": None,
     "binding": False,
 }
-PASS, FAIL = ("PASS", None), ("FAIL", "BAD")
+PASS, FAIL = ("PASS", None), ("FAIL", "STAIN_DAMAGE")
 
 
 def make_lines(units: Sequence[str], *, named: bool = True) -> list[Line]:

@@ -16,7 +16,7 @@ from tests.properties.profiles import choose_settings
 from tests.properties.stories import SETTINGS, make_lines, think_all, work
 
 UNITS = ["A", "B"]
-WORDS = [("PASS", None), ("FAIL", "BAD"), ("FAIL", "IRON"), ("FAIL", "ODD")]
+WORDS = [("PASS", None), ("FAIL", "STAIN_DAMAGE"), ("FAIL", "IRON"), ("FAIL", "ODD")]
 NEWS = ("order", "return", "delivered", "A", "B")
 RULES = st.fixed_dictionaries(
     {

@@ -17,12 +17,13 @@ from tests.properties.shop_world import HOLD, STAFF, Line
 GROUND = Ground()
 STATUSES = ("RETURN_CREATED", "RETURN_PICKED_UP", "IN_TRANSIT", "DELIVERED", "CANCELLED", "LOST", "NO_SUCH_STATUS")
 STATES = ("awaiting_return", "awaiting_goods", "awaiting_verdict", "releasing", "cancelling", "review", "released")
-PASS, FAIL, IRON, ODD = ("PASS", None), ("FAIL", "BAD"), ("FAIL", "IRON"), ("FAIL", "ODD")
+PASS, FAIL, IRON, ODD = ("PASS", None), ("FAIL", "STAIN_DAMAGE"), ("FAIL", "IRON"), ("FAIL", "ODD")
+STRANGE = ("FAIL", "NO_SUCH_REASON")
 Word = tuple[str, str | None]
 STAFF_DOES = ("lift", "lift", "put back", "note", "cancel", "edit", "fulfil", "invoice")
 FAULTS = ("down", "before", "after", "refuse")
 DECISIONS = st.sampled_from(["release", "cancel", "hold"])
-VERDICTS = st.sampled_from([PASS, PASS, FAIL, FAIL, IRON, ODD])
+VERDICTS = st.sampled_from([PASS, PASS, PASS, FAIL, FAIL, FAIL, IRON, ODD, STRANGE])
 SETTINGS = st.fixed_dictionaries(
     {
         "actor": st.sampled_from(["app", "app", "app", "partner", "none"]),

@@ -128,3 +128,19 @@ def test_a_release_of_a_hold_never_written_frees_oms_too(ground: Ground) -> None
     play.decide("release", None)
     play.settle()
     assert not play.oms.on_hold
+
+
+def test_a_hold_whose_place_a_release_took_is_written_when_the_release_is_taken_back(ground: Ground) -> None:
+    """Everything passed before the hold tag was written; then a verdict turns, and a person is asked."""
+    play = Play(ground, {**SETTINGS, "on_fail": "review"})
+    play.pass_time(1)
+    play.push_return(["A"])
+    play.create_order(make_lines(["A"]), held=False)
+    play.bring_webhook(0)
+    play.judge({"A": PASS})
+    think_all(play)
+    play.judge({"A": FAIL})
+    play.settle()
+    assert play.shopify.held
+    assert play.oms.on_hold
+    play.laws.check_rest()
