@@ -12,12 +12,15 @@ from typing import Any
 from sqlalchemy import String, cast, func, literal, or_, select
 from sqlalchemy.orm import Session, defer
 
+from core.domain.differences import Kind
 from core.domain.exchange import State
-from core.models import Attempt, Effect, Event, Exchange, ExchangeLink, Order
+from core.models import Attempt, Effect, Event, Exchange, ExchangeLink, Finding, Order
 
 PAGE_ROWS = 50
 _MOST = 2**63 - 1
 UNSETTLED = ("parked", "unknown")  # outcomes of events that wait for a person
+SHOWN_ELSEWHERE = (Kind.EFFECT_PARKED, Kind.ENDPOINT_DOWN, Kind.ENDPOINT_REFUSED, Kind.ENDPOINT_GONE)
+_MOST_FINDINGS = 20
 _COUNTED = 100  # what needs a person is counted up to here
 
 
@@ -125,6 +128,19 @@ def count_attention(session: Session, shop_id: int) -> dict[str, int]:
         name: session.scalars(select(func.count()).select_from(query.limit(_COUNTED).subquery())).one()
         for name, query in waiting.items()
     }
+
+
+def list_findings(session: Session, shop_id: int) -> list[tuple[Finding, str]]:
+    """What differs between the systems or does not move, newest first, and the name of what it is about.
+
+    Parked effects and far sides in trouble are shown as such.
+    """
+    query = select(Finding).where(
+        Finding.shop_id == shop_id, Finding.cleared_at.is_(None), Finding.kind.not_in(SHOWN_ELSEWHERE)
+    )
+    found = list(session.scalars(query.order_by(Finding.id.desc()).limit(_MOST_FINDINGS)))
+    names = name_subjects(session, shop_id, [one.about for one in found])
+    return [(one, names.get(one.about, one.about)) for one in found]
 
 
 def _spell(value: str) -> Any:

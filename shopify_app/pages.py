@@ -16,7 +16,7 @@ from core.runtime import Runtime
 from shopify_app import labels, words
 from shopify_app.activity_page import add_activity_pages
 from shopify_app.embedding import carry_on, current_shop_id, guard
-from shopify_app.listings import count_attention
+from shopify_app.listings import count_attention, list_findings
 from shopify_app.settings_page import add_settings_page
 
 
@@ -64,6 +64,7 @@ def _add_overview(pages: Blueprint, runtime: Runtime) -> None:
                 shop=session.get_one(Shop, shop_id),
                 settings=load_settings(session, shop_id),
                 has_credential=session.scalars(called.limit(1)).first() is not None,
+                findings=list_findings(session, shop_id),
                 attention=count_attention(session, shop_id),
                 endpoints=list(session.scalars(troubled.order_by(Endpoint.name))),
             )

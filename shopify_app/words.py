@@ -58,6 +58,26 @@ SOURCES = {
     "reconcile": "Looked up in Shopify",
     "settings": "Settings",
 }
+FINDINGS = {
+    "missed_change": "A change in Shopify was missed",
+    "order_gone": "Shopify no longer shows the order",
+    "held_again": "The order is on hold again",
+    "oms_unheld": "OMS may send out an order that is on hold",
+    "oms_held": "OMS holds an order that is free",
+    "oms_not_cancelled": "OMS has not cancelled what is cancelled",
+    "oms_missing": "OMS does not know the order",
+    "oms_cancelled_more": "OMS cancelled more than Shopify",
+    "line_not_cut": "A failed line is still in the order",
+    "hold_missing": "Our fulfillment hold is missing",
+    "hold_left": "Our fulfillment hold was left behind",
+    "act_lost": "A release or cancel does not move",
+    "unlinked_order": "An order on hold has no return",
+    "unlinked_verdict": "A verdict belongs to no exchange",
+    "needs_reauth": "Shopify refuses us: open the app again",
+    "scopes_missing": "The app lacks permissions",
+    "api_version": "Shopify answers with another version",
+    "data_request": "A customer asks for their data",
+}
 RESULTS = {
     "done": "Done",
     "waiting": "Started, not finished there",
@@ -115,7 +135,7 @@ EMPTY = "–"
 def find_words(state: str | None) -> str:
     """A state, outcome, kind or result in words; one without words as it is."""
     spelled = state or "waiting"
-    for table in (EXCHANGE_STATES, EFFECT_STATES, OUTCOMES, KINDS, RESULTS, SOURCES):
+    for table in (EXCHANGE_STATES, EFFECT_STATES, OUTCOMES, KINDS, RESULTS, SOURCES, FINDINGS):
         if spelled in table:
             return table[spelled]
     return spelled.replace("_", " ")

@@ -10,12 +10,17 @@ import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
 
 import pytest
 
+from core.domain.differences import Kind
+from core.domain.effects import KINDS
+from core.domain.exchange import State
 from core.settings import PartnerSettings, Settings
-from shopify_app import labels
+from shopify_app import labels, words
 from shopify_app.forms import SECTIONS, list_fields
+from shopify_app.listings import SHOWN_ELSEWHERE
 from tests.house.source import ROOT, read_sources
 
 POLARIS = json.loads((Path(__file__).parent / "polaris_elements_1.1.0.json").read_text())
@@ -106,9 +111,36 @@ def test_every_setting_has_its_label_and_every_choice_its_words() -> None:
     fields += list_fields(PartnerSettings, "partners.0", "partners")
     assert {one.key for one in fields} | {"mode"} == set(labels.LABELS)
     assert set(SECTIONS) == set(labels.SECTIONS) == set(Settings.model_fields) - {"mode", "partners"}
-    schema = json.dumps(Settings.model_json_schema())
-    for key, words in labels.CHOICES.items():
-        assert all(f'"{value}"' in schema for value in words), key
     for one in fields:
         assert (one.kind in ("choice", "flags") or one.key == "qc.reasons") == (one.key in labels.CHOICES), one.key
         assert (one.kind in ("pairs", "secret_pairs")) == (one.key in labels.UNITS), one.key
+
+
+def test_everything_a_page_names_has_words() -> None:
+    assert {*State} == set(words.EXCHANGE_STATES) == set(words.NEXT)
+    assert set(KINDS) == set(words.KINDS)
+    assert {*Kind} - set(SHOWN_ELSEWHERE) == set(words.FINDINGS)
+    page = (ROOT / "docs" / "outcomes.md").read_text()
+    for title, table in (("## Events", words.OUTCOMES), ("## Effects", words.EFFECT_STATES)):
+        section = page.partition(title)[2].partition("\n## ")[0]
+        assert set(re.findall(r"^\| `(\w+)` ", section, re.MULTILINE)) == set(table) - {"waiting"}
+    assert set(words.ADVICE) <= set(re.findall(r"^\| `(\w+)` ", page, re.MULTILINE))
+
+
+def test_every_choice_of_a_setting_is_offered() -> None:
+    for section in Settings.model_fields:
+        model = Settings.model_fields[section].annotation
+        for name, about in getattr(model, "model_fields", {"": Settings.model_fields[section]}).items():
+            key = f"{section}.{name}".rstrip(".")
+            offered = set(_list_literals(about.annotation))
+            assert section == "partners" or offered == set(labels.CHOICES.get(key, ())), key
+    for name, about in PartnerSettings.model_fields.items():
+        assert set(_list_literals(about.annotation)) == set(labels.CHOICES.get(f"partners.{name}", ())), name
+
+
+def _list_literals(annotation: Any) -> Iterator[str]:
+    if get_origin(annotation) is Literal:
+        yield from get_args(annotation)
+        return
+    for one in get_args(annotation):
+        yield from _list_literals(one)

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import event, insert, select
 
 from core.flows.tenants import find_shop
-from core.models import Attempt, AuditEntry, Effect, Event, Exchange, ExchangeHistory, ExchangeLink, Order
+from core.models import Attempt, AuditEntry, Effect, Event, Exchange, ExchangeHistory, ExchangeLink, Finding, Order
 from tests.integration.front import OTHER, FormReader, Front, find_headings, read_text
 
 HOSTILE = ["<script>alert(1)</script>", "\"'><img src=x onerror=y>", "\u202eSKU\u2066", "x" * 10_000]
@@ -84,6 +84,17 @@ def test_what_needs_a_person_is_counted_on_every_list_and_at_home(front: Front) 
     words = read_text(front.get("/activity").text)
     assert all(text in words for text in ("Exchanges (1 for you)", "Messages (1 for you)", "Changes (2 for you)"))
     assert "2 changes that could not be made" in read_text(front.get("/").text)
+
+
+def test_what_differs_between_the_systems_is_told_at_home(front: Front) -> None:
+    mine, other = enter(front, front.shop), enter(front, OTHER)
+    add_exchange(front, 7, mine)
+    found = {"shop_id": mine, "kind": "oms_held", "about": "7", "detail": "it <b>differs</b>"}
+    rest = {"since": NOW, "last_seen": NOW, "repairable": False, "repairs": 0}
+    add(front, Finding, {**found, **rest}, {**found, **rest, "shop_id": other, "detail": "canary"})
+    page = front.get("/").text
+    assert "OMS holds an order that is free , #7 : it &lt;b&gt;differs&lt;/b&gt;" in read_text(page)
+    assert "canary" not in page
 
 
 def test_pages_lead_through_everything_once_and_back(front: Front) -> None:
