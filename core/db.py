@@ -39,6 +39,7 @@ from core.failpoints import hit
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BUSY_MILLISECONDS = 30_000
+_IDLE_MILLISECONDS = 30_000  # inside a transaction, which spans no call: a lease's length
 _WAL_TRIES = 20
 
 
@@ -204,6 +205,7 @@ class Database:
 def _create_engine(url: str, pool_size: int) -> Engine:
     if make_url(url).get_backend_name() != "sqlite":
         engine = create_engine(url, pool_size=pool_size, max_overflow=10, pool_pre_ping=True, hide_parameters=True)
+        event.listen(engine, "connect", _prepare_postgresql)
         event.listen(engine, "begin", _scope_postgresql)
         return engine
     path = make_url(url).database
@@ -215,6 +217,12 @@ def _create_engine(url: str, pool_size: int) -> Engine:
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _prepare_postgresql(connection: Any, _record: Any) -> None:
+    """A process that is frozen in the middle of a transaction must not hold its locks for ever: the server ends it."""
+    connection.execute(f"SET idle_in_transaction_session_timeout = {_IDLE_MILLISECONDS}")
+    connection.commit()
 
 
 def _scope_postgresql(connection: Connection) -> None:

@@ -47,7 +47,7 @@ def _list_modules() -> list[ModuleType]:
 
 def compress() -> None:
     """Make times short. The app must be imported already."""
-    from core import http
+    from core import db, http
     from core.commands import processes
     from core.relay import backoff, duties, endpoints, inbox
 
@@ -60,6 +60,7 @@ def compress() -> None:
     replace("PROBE_SECONDS", endpoints.PROBE_SECONDS, _MOST_WAIT)
     endpoints._LONGEST_SECONDS = 2 * _MOST_WAIT
     processes.SWEEP_SECONDS = SWEEP_SECONDS
+    db._IDLE_MILLISECONDS = round(LEASE_SECONDS * 1000)
     processes._MODESTY = 0  # a crash run shares its machine with others
     processes._SELF = (sys.executable, "-m", "tests.crash.launch", "--alone")
     for waits in backoff.SCHEDULES.values():

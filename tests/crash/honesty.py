@@ -28,6 +28,7 @@ class Aim:
     cooling_off_seconds: float = 0.6
     sql: str = ""
     events: int = 60
+    workers: int = 3
 
 
 def _repeat(name: str, action: str, times: int, seconds: float = 0.0, **more: Any) -> Faults:
@@ -41,8 +42,9 @@ AIMS: dict[str, Aim] = {
     "no_fence": Aim(
         "doubled",
         {"pass": 1},
-        {"oms.outward": {"throttled": 0.6}},
+        {"oms.outward": {"throttled": 0.5}},
         _repeat("conclude.before:create_order", "stop", 4, _LATE),
+        workers=6,
     ),
     "no_inbox_key": Aim("doubled", {"pass": 1}, sql=_KEY),
     "answer_before_commit": Aim(
@@ -51,7 +53,7 @@ AIMS: dict[str, Aim] = {
     "no_look": Aim("doubled", {"pass": 1}, {"oms.outward": _LOST, "oms.return-orders": _LOST}),
     "no_settling": Aim("doubled", {"pass": 1}, {"oms.outward": {"late": 0.7}, "oms.return-orders": {"late": 0.7}}),
     "no_send_deadline": Aim(
-        "doubled", {"pass": 1}, faults=_repeat("prepare.after_commit:create_order", "stop", 3, _LATE)
+        "doubled", {"pass": 1}, faults=_repeat("prepare.after_commit:create_order", "stop", 3, _LATE), workers=5
     ),
     "blind_retry": Aim("doubled", {"pass": 1}, {"oms.outward": _LOST, "oms.return-orders": _LOST}),
     "event_id_alone": Aim("lost", {"fail": 1}),
@@ -68,7 +70,7 @@ def try_plant(name: str, *, planted: bool = True, seed: int = 1, most_seconds: f
     aim = AIMS[name]
     outside = {"mix": aim.mix, "special": aim.special, "rates": aim.rates}
     scale = Scale(
-        seed, events=aim.events, rate=2.0, plant=name if planted else "", outside=outside,
+        seed, events=aim.events, rate=2.0, workers=aim.workers, plant=name if planted else "", outside=outside,
         cooling_off_seconds=aim.cooling_off_seconds, sql=aim.sql if planted else "",
     )  # fmt: skip
     # a law that is broken at once needs no calm to be seen broken; a control needs all of it
