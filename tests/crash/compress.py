@@ -51,6 +51,8 @@ def compress() -> None:
     from core.commands import processes
     from core.relay import backoff, duties, endpoints, inbox
 
+    from shopify_app import deliveries
+
     replace("LEASE_SECONDS", inbox.LEASE_SECONDS, LEASE_SECONDS)
     replace("THROTTLE_SECONDS", backoff.THROTTLE_SECONDS, _MOST_WAIT)
     duties.LEASE_SECONDS = 2 * LEASE_SECONDS
@@ -63,5 +65,6 @@ def compress() -> None:
     db._IDLE_MILLISECONDS = round(LEASE_SECONDS * 1000)
     processes._MODESTY = 0  # a crash run shares its machine with others
     processes._SELF = (sys.executable, "-m", "tests.crash.launch", "--alone")
+    deliveries._SURE_SECONDS = 2.0 * SLACK  # five looks for a refunding cancel that seems absent
     for waits in backoff.SCHEDULES.values():
         waits[:] = [min(_MOST_WAIT, wait * _WAIT_SHARE) for wait in waits]
