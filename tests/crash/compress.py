@@ -50,7 +50,6 @@ def compress() -> None:
     from core import db, http
     from core.commands import processes
     from core.relay import backoff, duties, endpoints, inbox
-
     from shopify_app import deliveries
 
     replace("LEASE_SECONDS", inbox.LEASE_SECONDS, LEASE_SECONDS)
