@@ -227,7 +227,8 @@ class Laws:
         for line in json.loads(orders[0]["lines"]):
             code, left = str(line["id"]), 0 if gone else line["current_quantity"]
             kept = oms.ordered.get(code, 0) - oms.cancelled.get(code, 0)
-            assert kept <= left, f"F1: OMS is freed, and still sends {kept} of line {code}, of which {left} stay"
+            if kept > left:  # raised after the call: in it, it would be taken for a fault of the call
+                oms.broken.append(f"F1: OMS is freed, and still sends {kept} of line {code}, of which {left} stay")
 
     # The books.
 

@@ -141,6 +141,15 @@ class ExchangeLaws(RuleBasedStateMachine):
             self.play.bring_webhook(-1)
             self.we_think(10)
 
+    @rule(index=st.integers(0, 2))
+    def staff_cut_a_line_and_lift_the_hold_before_we_look(self, index: int) -> None:
+        """OMS is to hear of two things at once, and of the cancel first."""
+        line = self.play.shopify.lines[index % len(self.play.shopify.lines)]
+        self.play.shopify.reduce(STAFF, line, line.current - 1)
+        self.play.lift()
+        self.play.bring_webhook(-1)
+        self.we_work()
+
     @rule(decision=DECISIONS, expected=st.sampled_from([None, None, *STATES]))
     def a_person_decides(self, decision: str, expected: str | None) -> None:
         self.play.decide(decision, expected)
