@@ -123,7 +123,7 @@ def _save(runtime: Runtime, typed: _Typed, _detail: str) -> Page:
             shop = session.get_one(Shop, shop_id)
             settings = _check(runtime, session, typed)
             if settings.mode == "live" and shop.mode != "live" and page.form and "confirmed" not in page.form:
-                return replace(page, going_live=settings)
+                return replace(page, going_live=settings, status=422)  # nothing is saved yet
             document, guard = typed.reading.document, runtime.http.guard
             save_settings(session, runtime.keyring, shop, document, actor(), guard, page.version)
     except BadInput as error:

@@ -55,8 +55,7 @@ function swap(form, page, secrets) {
     if (taken.dataset.toast) window.shopify?.toast?.show(taken.dataset.toast);
   }
   const notices = document.getElementById("notices");
-  if (notices && notices.childElementCount) show(notices);
-  else document.getElementById("shown")?.scrollIntoView({ block: "nearest" });
+  if (parts(form).includes("notices") && notices?.childElementCount) show(notices);
 }
 
 function keep(form, secrets) {

@@ -187,7 +187,7 @@ def test_who_saved_what_is_told(front: Front) -> None:
 def test_going_live_says_what_will_happen_and_wants_a_yes(front: Front) -> None:
     front.configure(DOCUMENT)
     answer = front.save(front.settings_form(mode="live"))
-    assert front.settings().mode == "paused"
+    assert (answer.status_code, front.settings().mode) == (422, "paused")
     words = read_text(answer.text)
     assert "When you go live" in words
     assert "OMS at https://8.8.4.4/oms hears of all orders" in words
