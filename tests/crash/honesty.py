@@ -40,7 +40,7 @@ _FLIP = {"flip": 1}
 
 AIMS: dict[str, Aim] = {
     "no_fence": Aim(
-        "doubled",
+        "out of order",
         {"pass": 1},
         {"oms.outward": {"throttled": 0.5}},
         _repeat("conclude.before:create_order", "stop", 4, _LATE),
