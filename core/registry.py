@@ -130,13 +130,15 @@ class Duty:
     """Something the sweeper does every so often: once for the whole house, or once for each shop in one of `modes`.
 
     `run` gets the shop's id (0 for the house), does a bounded piece of the work and returns in how many seconds it is
-    to go on, None when it is done until the next time. Raises Fault.
+    to go on, None when it is done until the next time. Raises Fault. `at_start`: also whenever a sweeper starts, since
+    a new release may ask more of the other side than the one before.
     """
 
     name: str
     every_seconds: float
     run: Callable[[int], float | None]
     modes: tuple[str, ...] = ()
+    at_start: bool = False
 
 
 class Registry:

@@ -49,5 +49,5 @@ def check_connection(runtime: Runtime, shop_id: int) -> str:
 def register_connection_watch(runtime: Runtime) -> None:
     """Enter the duty."""
     watch = ConnectionWatch(runtime, AdminClient(runtime))
-    duty = Duty("connection", EVERY_SECONDS, watch.take_turn, modes=("live", "observe", "paused"))
+    duty = Duty("connection", EVERY_SECONDS, watch.take_turn, modes=("live", "observe", "paused"), at_start=True)
     runtime.registry.duties.append(duty)

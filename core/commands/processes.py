@@ -8,11 +8,13 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 
 import click
 from rq import SimpleWorker
 
 from core import migrations
+from core.relay.duties import bring_forward
 from core.relay.jobs import sweep, work
 from core.runtime import Runtime
 
@@ -87,17 +89,19 @@ def _make_sweep(runtime: Runtime) -> click.Command:
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
+        if not once:
+            _try_safely(bring_forward, runtime, once=once)
         while not stop.is_set():
-            _sweep_safely(runtime, once=once)
+            _try_safely(sweep, runtime, once=once)
             if once or stop.wait(SWEEP_SECONDS):
                 return
 
     return command
 
 
-def _sweep_safely(runtime: Runtime, *, once: bool) -> None:
+def _try_safely(act: Callable[[Runtime], None], runtime: Runtime, *, once: bool) -> None:
     try:
-        sweep(runtime)
+        act(runtime)
     except Exception as error:
         if once:
             raise click.ClickException(str(error)) from error

@@ -70,6 +70,13 @@ def run_due_duties(runtime: Runtime, seconds: float = _ROUND_SECONDS) -> int:
     return taken
 
 
+def bring_forward(runtime: Runtime) -> None:
+    """A sweeper starts: what is to be done at its start is due."""
+    names = [duty.name for duty in runtime.registry.duties if duty.at_start]
+    with runtime.database.write() as session:
+        session.execute(update(DutyTurn).where(DutyTurn.name.in_(names)).values(due_at=db_now()))
+
+
 def make_key(duty: Duty, shop_id: int) -> str:
     """The key of a duty's row."""
     return f"{duty.name}:{shop_id}" if duty.modes else duty.name

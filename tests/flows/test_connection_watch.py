@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from core.models import Finding
+from core.relay.duties import bring_forward, run_due_duties
 from tests.flows.stage import SCOPES, Stage
 from tests.flows.token_stage import OTHER, Asked, end_soon, load, visit
 from tests.flows.watch_stage import kinds, on_sqlite, run_duty
@@ -64,3 +65,17 @@ def test_a_call_beyond_the_granted_scopes_is_refused_and_waits(stage: Stage) -> 
     stage.sandbox.shopify.change_scopes(stage.shop, SCOPES)
     stage.wait_for(lambda: stage.exists(order, "released"))
     assert kinds(stage) == []
+
+
+@on_sqlite
+def test_a_sweeper_that_starts_looks_at_the_scopes(stage: Stage, asked: Asked) -> None:
+    """A release that asks more of Shopify than the one before says so when it starts, not a day later."""
+    visit(stage)
+    stage.shop_id = load(stage).id
+    run_due_duties(stage.runtime)
+    stage.sandbox.shopify.change_scopes(OTHER, ["write_orders", "read_locations"])
+    run_due_duties(stage.runtime)
+    assert kinds(stage) == [], "its next turn is tomorrow"
+    bring_forward(stage.runtime)
+    run_due_duties(stage.runtime)
+    assert kinds(stage) == ["scopes_missing"]
