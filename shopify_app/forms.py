@@ -120,9 +120,9 @@ def fill(document: dict[str, Any]) -> Form:
 def _fill_fields(form: Form, fields: Iterable[Field], values: dict[str, Any]) -> None:
     for field in fields:
         value = values[field.path.rpartition(".")[2]]
-        if field.kind in ("pairs", "secret_pairs"):
-            form.setlist(f"{field.path}.key", list(value))
-            form.setlist(f"{field.path}.value", [] if field.kind == "secret_pairs" else list(value.values()))
+        if field.kind in ("pairs", "secret_pairs"):  # PostgreSQL's JSON keeps no order: by key
+            form.setlist(f"{field.path}.key", sorted(value))
+            form.setlist(f"{field.path}.value", [value[key] for key in sorted(value) if field.kind == "pairs"])
         elif field.kind == "flags":
             form.setlist(field.path, value)
         elif field.kind == "switch":
