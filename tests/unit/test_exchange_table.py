@@ -113,15 +113,18 @@ def test_every_cell_is_as_the_page_says(state: State) -> None:
 
 
 def list_facts() -> Iterator[Facts]:
-    """Every combination there is: fifteen yes-or-no facts, the plan, and what is under way.
+    """Every combination there is: sixteen yes-or-no facts, the plan, and what is under way.
 
-    Nothing is under way in a review, and only what a deadline decided can be a deadline's no longer.
+    Nothing is under way in a review, only what a deadline decided can be a deadline's no longer, and a plan is outdated
+    only by cuts that were made.
     """
     flags = [one.name for one in fields(Facts) if one.name not in ("underway", "plan")]
-    assert len(flags) == 15
+    assert len(flags) == 16
     for plan, underway in product(PlanKind, (None, *dict.fromkeys(UNDERWAY.values()))):
         for values in product((False, True), repeat=len(flags)):
             said = dict(zip(flags, values, strict=True))
+            if said["outdated"] and not (said["acted"] and plan is PlanKind.CUT):
+                continue
             if not ((said["stuck"] and underway) or (said["deadline_lifted"] and not said["by_deadline"])):
                 yield Facts(plan=plan, underway=underway, **said)
 
@@ -140,7 +143,7 @@ def expect_signal(facts: Facts) -> str:
         return "waits_for_person"
     if facts.deadline_lifted and facts.plan == "wait" and not facts.acted:
         return "deadline_lifted"
-    if facts.underway == facts.plan or (facts.by_deadline and facts.plan == "wait"):
+    if (facts.underway == facts.plan and not facts.outdated) or (facts.by_deadline and facts.plan == "wait"):
         return "under_way"
     if facts.underway and (facts.acted or facts.plan == "wait"):
         return "changed_too_late" if facts.acted else "more_units"
