@@ -16,6 +16,7 @@ from core.flows.credentials import NewCredential
 from core.models import Shop
 
 ONE, TWO = "one.myshopify.com", "two.myshopify.com"
+_OUR_WORDS = ("state", "mode")  # the product's own, of no shop: an operator's figures count by them
 CANARY = {ONE: "canary-of-one", TWO: "canary-of-two"}
 KEYRING = Keyring({"k1": bytes(32)})
 _numbers = itertools.count(1)
@@ -56,6 +57,8 @@ def _invent(column: Column[Any], made: dict[str, dict[str, Any]], canary: str) -
         return datetime(2026, 1, 1, tzinfo=UTC)
     if isinstance(column.type, LargeBinary):
         return canary.encode()
+    if column.name in _OUR_WORDS:
+        return "planted"
     if isinstance(column.type, String | Text):
         return f"{canary}-{next(_numbers)}"[: column.type.length or 99]
     if isinstance(column.type, Boolean):
