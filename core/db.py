@@ -221,7 +221,8 @@ def _create_engine(url: str, pool_size: int) -> Engine:
 
 def _prepare_postgresql(connection: Any, _record: Any) -> None:
     """A process that is frozen in the middle of a transaction must not hold its locks for ever: the server ends it."""
-    connection.execute(f"SET idle_in_transaction_session_timeout = {_IDLE_MILLISECONDS}")
+    setting = ("idle_in_transaction_session_timeout", str(_IDLE_MILLISECONDS))
+    connection.execute("SELECT set_config(%s, %s, false)", setting)
     connection.commit()
 
 
