@@ -80,6 +80,7 @@ def register_return(scene: Scene, report: ReturnReport, event_id: int, content: 
         order.conflict_event_id = event_id
         return parked(f"return {report.code} came again with other content: compare both versions")
     first = not order.known
+    repeated = bool(content) and content == order.full_digest
     fuller = report.full and order.full_digest is None
     if first or fuller:
         _learn(order, report)
@@ -93,7 +94,7 @@ def register_return(scene: Scene, report: ReturnReport, event_id: int, content: 
     # the settings' part is read each time: it may have been missing when the return was first heard of
     order.location_code = order.location_code or report.location_code or settings.oms.default_location
     advanced = _advance(order, report)
-    learned_awb = _learn_awb(order, report)
+    learned_awb = _learn_awb(order, report, old=repeated or _is_older(report, order))
     missing = find_missing(session, order, settings)
     if missing:
         return parked(f"return {report.code} cannot be expected in OMS yet: no {', '.join(missing)}")
@@ -129,7 +130,7 @@ def _advance(order: ReturnOrder, report: ReturnReport) -> bool:
     if report.status is None:
         order.status_text = order.status_text or report.status_text  # unknown to us, but all that is known
         return False
-    if report.status_at and order.status_at and report.status_at < order.status_at:
+    if _is_older(report, order):
         return False
     if not may_follow(report.status, Status(order.status) if order.status else None):
         return False
@@ -138,7 +139,14 @@ def _advance(order: ReturnOrder, report: ReturnReport) -> bool:
     return True
 
 
-def _learn_awb(order: ReturnOrder, report: ReturnReport) -> bool:
+def _is_older(report: ReturnReport, order: ReturnOrder) -> bool:
+    return bool(report.status_at and order.status_at and report.status_at < order.status_at)
+
+
+def _learn_awb(order: ReturnOrder, report: ReturnReport, *, old: bool) -> bool:
+    """Take over the courier's number. What is old, or was heard before, never puts another in the place of a newer."""
+    if old and order.awb not in (None, report.awb):
+        return False
     awb, transporter = report.awb or order.awb, report.transporter or order.transporter
     changed = (awb, transporter) != (order.awb, order.transporter)
     order.awb, order.transporter = awb, transporter

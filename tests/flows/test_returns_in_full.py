@@ -73,9 +73,9 @@ def test_a_full_body_replaces_provisional_units_until_a_verdict_exists(stage: St
 
 
 def test_the_same_body_again_is_ignored_and_another_content_is_a_conflict(stage: Stage) -> None:
-    stage.push_return({"A": "S"}, **TIMES)
-    stage.push_return({"A": "S"}, **TIMES)
-    stage.settle()
+    for _ in range(2):
+        stage.push_return({"A": "S"}, **TIMES)
+        stage.settle()  # what waits together is thought about side by side, in any order
     stage.push_return({"A": "S"}, returnOrderStatus="RETURN_PICKED_UP", **TIMES)
     stage.settle()
     stage.push_return({"A": "S", "B": "S"}, **TIMES)
@@ -219,3 +219,18 @@ def test_awb_fetched_by_increff_follows_by_update(stage: Stage) -> None:
     notify(stage, "AWB_GENERATED", awb="AWB-77")
     stage.settle()
     assert told(stage)["awb"] == "AWB-77"
+
+
+def test_a_new_awb_is_not_taken_back_by_what_is_old(stage: Stage) -> None:
+    """The parcel was given to another courier; then the first body comes again, and a notification from before."""
+    stage.push_return({"A": "S"}, awbNumber="AWB-1", **TIMES)
+    notify(stage, "AWB_GENERATED", awb="AWB-1", notificationUpdateTime=1763600000)
+    stage.settle()
+    notify(stage, "OUT_FOR_PICKUP", awb="AWB-2", notificationUpdateTime=1763700000)
+    stage.settle()
+    assert told(stage)["awb"] == "AWB-2"
+    stage.push_return({"A": "S"}, awbNumber="AWB-1", **TIMES)
+    notify(stage, "PICKUP_SCHEDULED", awb="AWB-1", notificationUpdateTime=1763650000)
+    stage.settle()
+    assert told(stage)["awb"] == "AWB-2"
+    assert [one.outcome for one in stage.events("return_order")] == ["handled", "ignored"]
