@@ -9,7 +9,7 @@ from typing import Any
 
 from core.clock import render_time
 from core.domain.orders import Address, ForwardLine, ForwardOrder
-from core.domain.returns import ReturnUnit
+from core.domain.returns import PARCEL_SIZES, ReturnUnit
 
 _MAX_TEXT = 255  # Increff takes no longer text anywhere ("Possible Nuances")
 
@@ -101,8 +101,12 @@ def render_cancel(totals: Mapping[str, int], skus: Mapping[str, str], location: 
 
 
 def render_return(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """`POST /return/return-orders` from a Create Return Order body's facts: exactly those, long texts shortened."""
-    shortened: dict[str, Any] = shorten({"orderType": "CUSTOMER_RETURN", **facts})
+    """`POST /return/return-orders` from a Create Return Order body's facts: exactly those, long texts shortened.
+
+    A parcel's sizes must be complete (mandatory inside, says Increff's page): what is missing is the default.
+    """
+    sizes = {"shipmentDimension": PARCEL_SIZES | facts["shipmentDimension"]} if "shipmentDimension" in facts else {}
+    shortened: dict[str, Any] = shorten({"orderType": "CUSTOMER_RETURN", **facts, **sizes})
     return shortened
 
 

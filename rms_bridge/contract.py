@@ -24,7 +24,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from core.clock import parse_time, render_time
-from core.domain.returns import ReturnType, Verdict
+from core.domain.returns import PARCEL_SIZES, ReturnType, Verdict
 
 MAX_CODE = 255  # Increff takes no text longer than this, and a shortened code names something else
 MAX_QUANTITY = 1000
@@ -148,10 +148,10 @@ class ReturnItem(Part):
 class ShipmentDimension(Part):
     """Size and weight of the parcel."""
 
-    breadth: Number = Field(1, description="Breadth")
-    height: Number = Field(1, description="Height")
-    length: Number = Field(1, description="Length")
-    weight: Number = Field(200, description="Weight in grams")
+    breadth: Number = Field(PARCEL_SIZES["breadth"], description="Breadth")
+    height: Number = Field(PARCEL_SIZES["height"], description="Height")
+    length: Number = Field(PARCEL_SIZES["length"], description="Length")
+    weight: Number = Field(PARCEL_SIZES["weight"], description="Weight in grams")
 
 
 class Address(Part):

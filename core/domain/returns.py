@@ -9,6 +9,9 @@ from enum import StrEnum
 
 from core.domain.statuses import Status
 
+# Sizes of a parcel that nobody measured, as Increff's page "Create Return Order" lets them be sent; weight in grams.
+PARCEL_SIZES = {"breadth": 1, "height": 1, "length": 1, "weight": 200}
+
 
 class ReturnType(StrEnum):
     """Increff's `orderType` of a return (seed 003)."""

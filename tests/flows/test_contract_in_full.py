@@ -37,6 +37,14 @@ def test_an_expectation_is_rendered_without_loss(stage: Stage) -> None:
     assert list_leaves(told) == list_leaves(came)
 
 
+def test_missing_sizes_of_a_parcel_are_sent_as_their_defaults(stage: Stage) -> None:
+    stage.push_return({"A": "S"}, shipmentDimension={"height": 3.5})
+    stage.settle()
+    (told,) = told_returns(stage)
+    assert told["shipmentDimension"] == {"breadth": 1, "height": 3.5, "length": 1, "weight": 200}
+    assert stage.sandbox.oms.return_order("RET-1") is not None
+
+
 def test_long_text_is_shortened_visibly_and_only_on_its_way_to_increff(stage: Stage) -> None:
     long = "It does not fit, " * 40
     stage.push_return({"A": "S"}, returnReason=long)
