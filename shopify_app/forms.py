@@ -18,6 +18,7 @@ from pydantic import BaseModel
 from werkzeug.datastructures import MultiDict
 
 from core.errors import BadInput
+from core.flows.tenants import KEEPS
 from core.reading import read_object
 from core.settings import PartnerSettings, Settings
 from shopify_app.labels import CHOICES, LABELS, UNITS
@@ -207,7 +208,7 @@ def _read(field: Field, form: Form, faults: list[str], named: str) -> Any:
     if field.kind == "lines":
         return [line.strip() for line in text.splitlines() if line.strip()]
     if field.kind == "secret":
-        return form.get(field.path) or ("" if f"{field.path}.clear" in form else None)
+        return _read_secret(form.get(field.path)) or ("" if f"{field.path}.clear" in form else None)
     if field.optional and not text:
         return None
     return _read_number(text) if field.kind == "number" else text
@@ -222,6 +223,11 @@ def _read_number(text: str) -> Any:
         return text
 
 
+def _read_secret(typed: str | None) -> str | None:
+    """None for what keeps the stored one, the words by which a document says so included."""
+    return None if not typed or typed in KEEPS else typed
+
+
 def _read_pairs(field: Field, form: Form, faults: list[str], named: str) -> dict[str, Any]:
     """Rows of two; an empty row is none. A secret left empty is None, which keeps the stored one."""
     secret = field.kind == "secret_pairs"
@@ -233,7 +239,7 @@ def _read_pairs(field: Field, form: Form, faults: list[str], named: str) -> dict
             continue
         if key in pairs:
             faults.append(f"{named}.{key[:60]}: given twice")
-        pairs[key] = (value or None) if secret else value.strip()
+        pairs[key] = _read_secret(value) if secret else value.strip()
     return pairs
 
 

@@ -24,7 +24,7 @@ from core.relay.inbox import record_event
 from core.settings import Settings, merge_secrets, parse_settings, split_secrets
 
 SHOP_DOMAIN = re.compile(r"[a-z0-9][a-z0-9-]{0,59}\.myshopify\.com")
-_KEEP = (None, "set", "not set")  # how a document says that a stored secret stays
+KEEPS = (None, "set", "not set")  # how a document says that a stored secret stays
 RULES = ("settings", "saved")  # the event by which saved settings reach the open exchanges
 
 
@@ -213,7 +213,7 @@ def _fill_secrets(document: dict[str, Any], stored: Mapping[str, str]) -> dict[s
     """
     filled = dict(document)
     oms = filled.get("oms")
-    if isinstance(oms, dict) and oms.get("auth_password") in _KEEP and "oms.auth_password" in stored:
+    if isinstance(oms, dict) and oms.get("auth_password") in KEEPS and "oms.auth_password" in stored:
         filled["oms"] = {**oms, "auth_password": stored["oms.auth_password"]}
     partners = filled.get("partners")
     if isinstance(partners, list):
@@ -226,7 +226,7 @@ def _fill_headers(partner: Any, stored: Mapping[str, str]) -> Any:
         return partner
     prefix = f"partners.{partner.get('name')}."
     headers = {
-        name: stored.get(prefix + str(name), value) if value in _KEEP else value
+        name: stored.get(prefix + str(name), value) if value in KEEPS else value
         for name, value in partner["headers"].items()
     }
     return {**partner, "headers": headers}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import html
 from typing import Any
 
+import pytest
+
 from core.flows.credentials import Caller, verify_credential
 from core.settings import Settings
 from simulators.oms import OmsSimulator
@@ -150,6 +152,21 @@ def test_a_typed_secret_is_not_sent_back_by_a_refused_save(front: Front) -> None
 def test_a_kept_secret_does_not_go_to_a_new_address(front: Front) -> None:
     front.configure(DOCUMENT)
     form = front.settings_form(oms__base_url="https://9.9.9.9", partners__0__url="https://9.9.9.9/steal")
+    for action in ("save", "test:oms", "test:partner:0"):
+        answer = front.save(form, action)
+        assert answer.status_code == 422
+        assert "address has changed" in find_errors(answer.text)["oms.auth_password"]
+        assert read_text(answer.text).count("type its value again, because the address has changed") >= 2
+    assert front.settings() == Settings.model_validate(DOCUMENT)
+
+
+@pytest.mark.parametrize("word", ["set", "not set"])
+def test_nor_when_the_word_is_typed_by_which_a_document_keeps_it(front: Front, word: str) -> None:
+    front.configure(DOCUMENT)
+    form = front.settings_form(
+        oms__base_url="https://9.9.9.9", oms__auth_password=word, partners__0__url="https://9.9.9.9/steal"
+    )
+    form.setlist("partners.0.headers.value", [word, word, ""])
     for action in ("save", "test:oms", "test:partner:0"):
         answer = front.save(form, action)
         assert answer.status_code == 422
