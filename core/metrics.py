@@ -24,10 +24,10 @@ _WAITING = ("pending", "sending", "parked")
 
 
 def may_read(headers: Headers, address: str | None, token: str | None) -> bool:
-    """True for a caller on this machine, or one who shows METRICS_TOKEN as a bearer token."""
-    shown = (headers.get("Authorization") or "").removeprefix("Bearer ")
-    if token and hmac.compare_digest(shown.encode(), token.encode()):
-        return True
+    """True for one who shows METRICS_TOKEN as a bearer token; where there is none, for a caller on this machine."""
+    if token:
+        shown = (headers.get("Authorization") or "").removeprefix("Bearer ")
+        return hmac.compare_digest(shown.encode(), token.encode())
     try:
         near = ipaddress.ip_address(address or "").is_loopback
     except ValueError:

@@ -12,7 +12,10 @@ TOKEN = "a-token-of-the-operator"
 
 CALLERS = [
     ({}, "127.0.0.1", None, True),
-    ({}, "::1", TOKEN, True),
+    ({}, "::1", None, True),
+    ({}, "127.0.0.1", TOKEN, False),  # a proxy on this machine that adds no X-Forwarded-For looks like this
+    ({"Authorization": f"Bearer {TOKEN}"}, "127.0.0.1", TOKEN, True),
+    ({"X-Forwarded-For": "203.0.113.7"}, "127.0.0.1", None, False),
     ({}, "203.0.113.7", None, False),
     ({}, "10.0.0.1", TOKEN, False),
     ({}, None, TOKEN, False),
