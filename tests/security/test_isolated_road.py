@@ -8,13 +8,12 @@ from core.isolation import is_bypassed
 from core.migrations import upgrade
 from tests.flows.stage import Stage
 from tests.house.source import on_sqlite
-from tests.security.test_isolation import owned_url
-
-__all__ = ["owned_url"]
+from tests.security.test_isolation import make_owned_url
 
 
 @on_sqlite  # the fixture's own database is not used
-def test_two_exchanges_go_their_way(config: Config, owned_url: str) -> None:
+def test_two_exchanges_go_their_way(config: Config, postgres: str) -> None:
+    owned_url = make_owned_url(postgres)
     database = Database(owned_url)
     upgrade(database)
     with database.engine.connect() as connection:

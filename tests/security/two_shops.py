@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Boolean, Column, Float, LargeBinary, String, Table, Text, insert, select
 from sqlalchemy.orm import Session
 
+from core.addresses import AddressGuard
 from core.crypto import Keyring
 from core.db import Base, Database, Moment
 from core.flows import credentials, tenants
@@ -16,7 +17,14 @@ from core.flows.credentials import NewCredential
 from core.models import Shop
 
 ONE, TWO = "one.myshopify.com", "two.myshopify.com"
-_OUR_WORDS = ("state", "mode")  # the product's own, of no shop: an operator's figures count by them
+_OUR_WORDS = {  # the product's own, of no shop: an operator's figures count by them, and acts by hand ask for them
+    "exchanges.state": "review",
+    "exchange_history.state": "review",
+    "effects.state": "parked",
+    "events.outcome": "parked",
+    "orders.fulfillment": "none",
+    "endpoints.state": "resting",
+}
 CANARY = {ONE: "canary-of-one", TWO: "canary-of-two"}
 KEYRING = Keyring({"k1": bytes(32)})
 _numbers = itertools.count(1)
@@ -29,6 +37,8 @@ def fill(database: Database) -> dict[str, NewCredential]:
         with database.write() as session:
             shop = tenants.add_shop(session, KEYRING, domain, None)
             made[domain] = credentials.make_credential(session, shop, "rms")
+            document = {"exchange": {"replacement_tag": CANARY[domain]}}
+            tenants.save_settings(session, KEYRING, shop, document, CANARY[domain], AddressGuard(()))
             _fill_tables(session, shop.id, CANARY[domain])
     return made
 
@@ -57,8 +67,8 @@ def _invent(column: Column[Any], made: dict[str, dict[str, Any]], canary: str) -
         return datetime(2026, 1, 1, tzinfo=UTC)
     if isinstance(column.type, LargeBinary):
         return canary.encode()
-    if column.name in _OUR_WORDS:
-        return "planted"
+    if f"{column.table.name}.{column.name}" in _OUR_WORDS:
+        return _OUR_WORDS[f"{column.table.name}.{column.name}"]
     if isinstance(column.type, String | Text):
         return f"{canary}-{next(_numbers)}"[: column.type.length or 99]
     if isinstance(column.type, Boolean):
