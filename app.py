@@ -161,7 +161,7 @@ def _register_health(app: Flask, runtime: Runtime) -> None:
     @app.get("/metrics")
     def answer_metrics() -> Response:
         if not may_read(request.headers, request.remote_addr, runtime.config.metrics_token):
-            raise Unauthorized("figures are for who shows METRICS_TOKEN as a bearer token; without one, for this machine")
+            raise Unauthorized("figures are for who shows METRICS_TOKEN as a bearer token; with none, for this machine")
         return Response(render_metrics(runtime), content_type=CONTENT_TYPE)
 
     @app.get("/readyz")
