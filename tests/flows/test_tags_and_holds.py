@@ -65,6 +65,16 @@ def test_tags_are_compared_ignoring_case(stage: Stage) -> None:
     assert sorted(tag.lower() for tag in stage.shopify_order(order)["tags"]) == ["increff_exchange", "vip"]
 
 
+def test_a_tag_we_never_heard_of_outlives_our_changes(stage: Stage) -> None:
+    stage.configure({"exchange": {"release_tag": "qc_ok"}})
+    order = stage.new_order(LINES)
+    stage.settle()
+    stage.sandbox.shopify.topics = set()
+    stage.sandbox.shopify.edit_tags(stage.shop, order["id"], ["gift"], [])
+    finish(stage)
+    assert sorted(stage.shopify_order(order)["tags"]) == sorted([REPLACEMENT, "gift", "qc_ok"])
+
+
 def test_a_release_tag_is_added_and_lifts_the_hold(stage: Stage) -> None:
     stage.configure({"exchange": {"release_tag": "qc_ok", "rejected_tag": "qc_bad"}})
     order = stage.new_order(LINES)
@@ -105,6 +115,7 @@ def test_fulfillment_holds_bind_and_only_ours_are_freed(stage: Stage) -> None:
     order = stage.new_order(LINES)
     stage.settle()
     assert holds(stage, order) == ["returnbridge"]
+    assert [one["reason"] for one in stage.shopify_order(order)["holds"]] == ["AWAITING_RETURN_ITEMS"]
     stage.sandbox.shopify.hold_order(stage.shop, order["id"], "staff-hold")
     stage.settle()
     finish(stage)
