@@ -12,7 +12,7 @@ from tests.house.source import ROOT
 PAGE = (ROOT / "docs" / "proof.md").read_text()
 NAMED = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
 CHAPTERS = re.split(r"^## ", PAGE, flags=re.MULTILINE)[1:]
-OVER_SOCKETS = ("tests/flows/", "tests/integration/test_openapi_live.py")
+OVER_SOCKETS = ("tests/flows/", "tests/contract/")
 
 
 def list_tests(path: str) -> set[str]:
