@@ -155,9 +155,12 @@ class ShopRedact:
         """The shop is the one that was verified; nothing of the body is needed."""
 
     def apply(self, session: Session, delivery: Delivery, facts: None) -> Outcome:
-        """Forget, unless the app has been installed again since."""
+        """Forget, unless the app has been installed again since.
+
+        A token that Shopify refuses tells that it was removed once more, of which nobody may have told us.
+        """
         shop = session.get_one(Shop, delivery.shop_id)
-        again = shop.uninstalled_at is not None and shop.removed_at is None
+        again = shop.uninstalled_at is not None and shop.removed_at is None and shop.refused_at is None
         if again:
             return ignored("the app has been installed again since it was removed")
         end_installation(session, shop)

@@ -63,7 +63,7 @@ def add_shop(session: Session, keyring: Keyring, domain: str, access_token: str 
 
 def begin_installation(session: Session, shop: Shop) -> None:
     """The app is in the shop, for the first time or again. What is known stays; what waited for a token goes on."""
-    if shop.refused_at is not None and shop.uninstalled_at is None:
+    if shop.refused_at is not None and shop.removed_at is None:
         shop.uninstalled_at = shop.refused_at  # a token dies with the app's removal, of which nobody may have told us
     if shop.installed_at is None or shop.removed_at is not None or shop.refused_at is not None:
         shop.installed_at = db_now()
