@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from core.db import db_now
+from core.flows.audit import audit
 from core.flows.installations import end_installation, keep_scopes
+from core.flows.privacy import SHOPIFY
 from core.flows.tenants import wake
 from core.models import Event, Shop
 from core.reading import read_object
@@ -32,6 +34,7 @@ class AppUninstalled:
         if at is not None and shop.installed_at is not None and at < shop.installed_at:
             return ignored("it was removed before it was installed again")
         end_installation(session, shop)
+        audit(session, shop.id, SHOPIFY, "shop.removed", shop.domain)
         return handled("the app was removed: its tokens are gone, its work stops, its settings stay for now")
 
 

@@ -95,7 +95,7 @@ class TokenKeeper:
         except Fault:
             self._end(shop.id, lease)
             raise
-        self._keep(shop.id, lease, pair)
+        self._keep(shop.id, lease, pair, f"staff {visitor.user}")
 
     def _renew(self, grant: Grant, *, patient: bool) -> Grant:
         """Ask for a new pair, or wait for the process that does. Raises Transient when that takes too long."""
@@ -150,9 +150,9 @@ class TokenKeeper:
         with self.runtime.database.write() as session:
             installations.end_lease(session, shop_id, lease)
 
-    def _keep(self, shop_id: int, lease: datetime, pair: Pair) -> None:
+    def _keep(self, shop_id: int, lease: datetime, pair: Pair, actor: str = "system") -> None:
         with self.runtime.database.write() as session:
-            installations.keep_pair(session, self.runtime.keyring, shop_id, lease, pair, SCOPES)
+            installations.keep_pair(session, self.runtime.keyring, shop_id, lease, pair, SCOPES, actor)
         self.runtime.bell.ring()
 
 

@@ -43,6 +43,7 @@ def _make_add(runtime: Runtime) -> click.Command:
         try:
             with runtime.database.write() as session:
                 shop = tenants.add_shop(session, runtime.keyring, domain, access_token)
+                audit(session, shop.id, COMMAND_LINE, "shop.added", shop.domain, token=bool(access_token))
                 made = credentials.make_credential(session, shop, "rms")
                 printed = {
                     "shop": shop.domain,

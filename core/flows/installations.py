@@ -18,6 +18,7 @@ from core.crypto import Keyring
 from core.db import db_now
 from core.domain.differences import Difference, Kind
 from core.errors import AccessRefused
+from core.flows.audit import audit
 from core.flows.findings import keep_findings
 from core.flows.tenants import begin_installation, token_place
 from core.models import Shop
@@ -90,9 +91,18 @@ def end_lease(session: Session, shop_id: int, lease: datetime) -> None:
 
 
 def keep_pair(
-    session: Session, keyring: Keyring, shop_id: int, lease: datetime, pair: Pair, required: Collection[str]
+    session: Session,
+    keyring: Keyring,
+    shop_id: int,
+    lease: datetime,
+    pair: Pair,
+    required: Collection[str],
+    actor: str = "system",
 ) -> bool:
-    """Store a pair whole. False, and nothing stored, when the lease was lost: another process has newer tokens."""
+    """Store a pair whole. False, and nothing stored, when the lease was lost: another process has newer tokens.
+
+    `actor` is whose visit brought it.
+    """
     query = select(Shop).where(Shop.id == shop_id, Shop.renewing_until == lease)
     shop = session.scalars(query.with_for_update()).first()
     if shop is None:
@@ -102,6 +112,7 @@ def keep_pair(
     shop.renewing_until = None
     if was_away:
         begin_installation(session, shop)
+        audit(session, shop.id, actor, "shop.connected", shop.domain)
     keep_scopes(session, shop, pair.scopes.split(","), required)
     return True
 

@@ -10,10 +10,10 @@ import pytest
 from redis import Redis
 from sqlalchemy import select
 
-from core.db import Base
+from core.db import Base, db_now
 from core.flows.rekeying import SEALED
 from core.flows.tenants import find_shop
-from core.models import Event, Finding, Shop
+from core.models import AuditEntry, Event, Finding, Shop
 from core.relay.jobs import sweep
 from simulators.shopify.oauth import make_id_token
 from tests.flows.stage import SCOPES, Stage
@@ -227,6 +227,23 @@ def test_an_app_installed_again_goes_on_and_late_news_change_nothing(stage: Stag
     order = stage.new_order([{"sku": "SHIRT-L", "quantity": 1}])
     stage.settle()
     assert stage.oms_order(order) is not None
+
+
+@on_sqlite
+def test_an_app_removed_again_unheard_is_forgotten(stage: Stage) -> None:
+    remove(stage)
+    stage.sandbox.shopify.open_shop(stage.shop, SCOPES)
+    visit(stage)
+    assert load(stage).removed_at is None
+    with stage.runtime.database.write() as session:  # as the first call after the second removal leaves it
+        session.get_one(Shop, stage.shop_id).refused_at = db_now()
+    tell(stage, "shop/redact")
+    assert [event.outcome for event in stage.events("shop/redact")] == ["handled"]
+    assert load(stage).removed_at is not None
+    with stage.runtime.database.read() as session:
+        entries = session.scalars(select(AuditEntry).order_by(AuditEntry.id)).all()
+    told = [(one.actor.rstrip("0123456789"), one.action) for one in entries if one.action.startswith("shop.")]
+    assert told[-3:] == [("Shopify", "shop.removed"), ("staff ", "shop.connected"), ("Shopify", "shop.forget")]
 
 
 @on_sqlite
