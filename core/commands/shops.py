@@ -83,14 +83,17 @@ def _make_rotate(runtime: Runtime) -> click.Command:
     @click.command("rotate", help="Print a new credential, once; the old one stays good for a day.")
     @click.argument("domain")
     @click.argument("system", type=click.Choice(_SYSTEMS))
-    def command(domain: str, system: str) -> None:
+    @click.option("--at-once", is_flag=True, help="The old one is good no longer: somebody else has it.")
+    def command(domain: str, system: str, at_once: bool) -> None:
+        overlap = {"overlap_seconds": 0.0 if at_once else credentials.OVERLAP_SECONDS}
         with runtime.database.write() as session:
             shop = _get_shop(session, domain)
             if system in credentials.HOOK_SYSTEMS:
-                path = credentials.render_hook_path(system, credentials.rotate_hook_key(session, shop, system))
+                key = credentials.rotate_hook_key(session, shop, system, **overlap)
+                path = credentials.render_hook_path(system, key)
                 printed: dict[str, str] = {"address": runtime.config.app_url + path}
             else:
-                made = credentials.rotate_credential(session, shop, system)
+                made = credentials.rotate_credential(session, shop, system, **overlap)
                 printed = {"authUsername": made.username, "authPassword": made.password}
         click.echo(json.dumps({"shop": shop.domain, system: printed}))
 

@@ -94,16 +94,19 @@ def _add(session: Session, shop: Shop, system: str, made: NewCredential, actor: 
     audit(session, shop.id, actor, "credential.made", system, username=made.username)
 
 
-def rotate_credential(session: Session, shop: Shop, system: str, actor: str = COMMAND_LINE) -> NewCredential:
-    """A new credential; those it replaces stay good for a day, to change them on the other side."""
-    _end(session, shop, system)
+def rotate_credential(
+    session: Session, shop: Shop, system: str, actor: str = COMMAND_LINE, overlap_seconds: float = OVERLAP_SECONDS
+) -> NewCredential:
+    """A new credential; those it replaces stay good for the overlap, to change them on the other side."""
+    _end(session, shop, system, overlap_seconds)
     return make_credential(session, shop, system, actor)
 
 
-def _end(session: Session, shop: Shop, system: str) -> None:
-    """Let a system's standing credentials run out after the overlap."""
-    standing = (*_of(shop, system), BridgeCredential.expires_at.is_(None))
-    session.execute(update(BridgeCredential).where(*standing).values(expires_at=db_now(OVERLAP_SECONDS)))
+def _end(session: Session, shop: Shop, system: str, overlap_seconds: float) -> None:
+    """Let a system's credentials run out after the overlap, those too that an earlier rotation left for longer."""
+    end = db_now(overlap_seconds)
+    longer = or_(BridgeCredential.expires_at.is_(None), BridgeCredential.expires_at > end)
+    session.execute(update(BridgeCredential).where(*_of(shop, system), longer).values(expires_at=end))
 
 
 def restrict_credentials(
@@ -170,10 +173,12 @@ def _parse(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
     return ipaddress.ip_network(mapped) if mapped and network.num_addresses == 1 else network
 
 
-def rotate_hook_key(session: Session, shop: Shop, partner: str, actor: str = COMMAND_LINE) -> str:
-    """A new key for a partner's address, shown once. Keys it replaces stay good for a day, to change them there."""
+def rotate_hook_key(
+    session: Session, shop: Shop, partner: str, actor: str = COMMAND_LINE, overlap_seconds: float = OVERLAP_SECONDS
+) -> str:
+    """A new key for a partner's address, shown once. Keys it replaces stay good for the overlap, to change them."""
     system = HOOK_SYSTEMS[partner]
-    _end(session, shop, system)
+    _end(session, shop, system, overlap_seconds)
     name, password = (_random_letters(length) for length in (_HOOK_ID_LENGTH, _HOOK_SECRET_LENGTH))
     _add(session, shop, system, NewCredential(f"{system}-{name}", password), actor)
     return name + password

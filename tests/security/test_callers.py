@@ -201,3 +201,23 @@ def test_secrets_are_long_random_and_stored_as_hashes_only(bridge: Bridge) -> No
     assert not [one for one in made if one.password in stored]
     assert not [key for key in keys if key[10:] in stored]
     assert hash_secret(made[-1].password) in stored
+
+
+def test_a_stolen_credential_ends_at_once(bridge: Bridge) -> None:
+    """Also one that an earlier rotation left good for a day."""
+    domain = "robbed.myshopify.com"
+    _, first = make_shop(bridge, domain)
+    with bridge.runtime.database.write() as session:
+        shop = tenants.ensure_shop(session, domain)
+        second = credentials.rotate_credential(session, shop, "rms")
+    assert [may_enter(bridge, one) for one in (first, second)] == [True, True]
+    with bridge.runtime.database.write() as session:
+        shop = tenants.ensure_shop(session, domain)
+        third = credentials.rotate_credential(session, shop, "rms", overlap_seconds=0)
+    assert [may_enter(bridge, one) for one in (first, second, third)] == [False, False, True]
+
+
+def may_enter(bridge: Bridge, made: credentials.NewCredential) -> bool:
+    with bridge.runtime.database.read() as session:
+        caller = credentials.Caller(made.username, made.password)
+        return credentials.verify_credential(session, ["rms"], caller) is not None
