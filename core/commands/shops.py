@@ -85,15 +85,15 @@ def _make_rotate(runtime: Runtime) -> click.Command:
     @click.argument("system", type=click.Choice(_SYSTEMS))
     @click.option("--at-once", is_flag=True, help="The old one is good no longer: somebody else has it.")
     def command(domain: str, system: str, at_once: bool) -> None:
-        overlap = {"overlap_seconds": 0.0 if at_once else credentials.OVERLAP_SECONDS}
+        overlap = 0.0 if at_once else credentials.OVERLAP_SECONDS
         with runtime.database.write() as session:
             shop = _get_shop(session, domain)
             if system in credentials.HOOK_SYSTEMS:
-                key = credentials.rotate_hook_key(session, shop, system, **overlap)
+                key = credentials.rotate_hook_key(session, shop, system, overlap_seconds=overlap)
                 path = credentials.render_hook_path(system, key)
                 printed: dict[str, str] = {"address": runtime.config.app_url + path}
             else:
-                made = credentials.rotate_credential(session, shop, system, **overlap)
+                made = credentials.rotate_credential(session, shop, system, overlap_seconds=overlap)
                 printed = {"authUsername": made.username, "authPassword": made.password}
         click.echo(json.dumps({"shop": shop.domain, system: printed}))
 
