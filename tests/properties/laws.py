@@ -17,6 +17,7 @@ OUTCOMES = {"handled", "ignored", "unknown", "parked"}
 ENDS = {"done", "parked", "superseded", "dropped", "would_have"}
 DEADLINE_SECONDS = 0.02 * 86_400
 _OUR_FAULT = "fault of ours"
+_TAG = f'%"{HOLD}"%'
 
 
 @dataclass
@@ -57,6 +58,7 @@ class Laws:
         self._seen_acts = 0
         self._decisions: list[tuple[str, int]] = []  # what, and the newest effect before it
         self._parked: set[tuple[str, int]] = set()
+        self._hold_noted = False  # our stored order has shown the hold tag
         self.done_by_verdict: list[str] = []
 
     def begin_decision(self, decision: str) -> None:
@@ -74,6 +76,7 @@ class Laws:
         for row in self._rows("SELECT * FROM effects WHERE id > :last ORDER BY id", last=self._newest_effect):
             self._newest_effect = row["id"]
             self._check_wish(row, cause, before)
+        self._hold_noted = self._hold_noted or bool(self._rows("SELECT 1 FROM orders WHERE tags LIKE :tag", tag=_TAG))
         self._check_books()
 
     def _rows(self, query: str, **values: Any) -> list[Any]:
@@ -105,9 +108,7 @@ class Laws:
         exchange = self._known.exchange or {}
         if wish.what == "hold":
             seen = before.exchange is not None and before.exchange["seen_held"]
-            assert not (seen and self._play.shopify.ever_held), (
-                "law 8: a hold that was on before is put on again by itself"
-            )
+            assert not (seen and self._was_hold_known()), "law 8: a hold that was on before is put on again by itself"
             return
         asks, left = self._known.ask(wish.rules)
         assert self._play.settings["actor"] == "app", f"F3: {wish.what} is wanted, and it is not for us to act"
@@ -116,6 +117,13 @@ class Laws:
             return
         assert exchange.get("decided_by") is None, f"law 8: verdicts want a {wish.what} after a person decided"
         assert _agrees(wish, asks, left), f"F3: a {wish.what} {wish.left} is wanted, the verdicts ask to {asks} {left}"
+
+    def _was_hold_known(self) -> bool:
+        """The tag was on, and we saw it or wrote it. One that staff lifted before we first read the order is neither.
+
+        The house's own `seen_held` is not enough: it also says that we have asked for a release.
+        """
+        return self._hold_noted or Act(US, "hold") in self._play.shopify.acts
 
     def _check_deadline(self, wish: Wish, asks: str) -> None:
         """F6: a deadline does what the settings say, and never against a verdict that is there."""

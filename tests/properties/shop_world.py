@@ -53,7 +53,6 @@ class Shopify:
         self.acts: list[Act] = []
         self.webhooks: list[tuple[str, bytes]] = []
         self.broken: list[str] = []  # laws that a call of ours broke
-        self.ever_held = False  # by its tag
         self.refusing = False  # the next cancel or edit is answered with userErrors
 
     # What the customer and staff do.
@@ -120,7 +119,6 @@ class Shopify:
         return datetime.fromtimestamp(int(self._clock.now), UTC).isoformat().replace("+00:00", "Z")
 
     def _changed(self, topic: str) -> None:
-        self.ever_held = self.ever_held or self.held
         self.updated_at = self._stamp()
         self.webhooks.append((topic, json.dumps(self._payload()).encode()))
 

@@ -6,7 +6,8 @@ import pytest
 
 from tests.properties.ground import Ground
 from tests.properties.play import Play
-from tests.properties.stories import FAIL, PASS, SETTINGS, make_lines, start_known, think_all
+from tests.properties.shop_world import STAFF, US
+from tests.properties.stories import FAIL, PASS, SETTINGS, make_lines, start_known, think_all, work
 
 FAULTS = pytest.mark.parametrize("fault", ["down", "before"])
 
@@ -144,3 +145,41 @@ def test_a_hold_whose_place_a_release_took_is_written_when_the_release_is_taken_
     assert play.shopify.held
     assert play.oms.on_hold
     play.laws.check_rest()
+
+
+def test_a_hold_lifted_before_we_knew_the_order_is_ours_to_put_on(ground: Ground) -> None:
+    """We read an order without the tag and decide to hold it; a release takes the place of that, and is taken back.
+
+    The release is begun and unclear, but it found no tag to take off: no hold that anybody of us knew is put back.
+    """
+    play = Play(ground, SETTINGS)
+    play.pass_time(1)
+    play.create_order(make_lines(["A", "B"]), held=True)
+    play.lift()
+    play.judge({"A": PASS, "B": PASS})
+    play.bring_webhook(0)
+    think_all(play)
+    ground.door.faults["shopify"] = "after"
+    work(play)
+    assert [act.who for act in play.shopify.acts] == [STAFF]  # our release changed nothing
+    play.judge({"B": FAIL})
+    play.settle()
+    assert play.shopify.held
+    play.laws.check_rest()
+
+
+def test_a_hold_we_wrote_and_released_is_not_put_back_when_a_verdict_turns(ground: Ground) -> None:
+    """The same, but our hold tag was on: what the unclear release took off stays off."""
+    play = Play(ground, SETTINGS)
+    play.pass_time(1)
+    play.push_return(["A", "B"])
+    play.create_order(make_lines(["A", "B"]), held=False)
+    play.bring_webhook(0)
+    work(play)
+    play.judge({"A": PASS, "B": PASS})
+    think_all(play)
+    ground.door.faults["shopify"] = "after"
+    work(play)
+    play.judge({"B": FAIL})
+    play.settle()
+    assert [(act.who, act.what) for act in play.shopify.acts] == [(US, "hold"), (US, "lift")]
