@@ -175,12 +175,14 @@ def _refuse_stale(scene: Scene, stored: OrderSnapshot, order: OrderSnapshot, *, 
     """Law 6: Shopify stamps whole seconds, so a reading may be as young as what we know and yet older.
 
     When what we know was written while the reading was under way, it is read again; so it is when OMS took the order
-    meanwhile, for then nobody had asked for its address yet. Raises Transient.
+    meanwhile, for then nobody had asked for its address yet; and when the reading has other fulfillment orders, whose
+    holds no stamp tells the age of: one placed meanwhile would seem to have been lifted. Raises Transient.
     """
     if order.known_version in (None, load_version(scene.session, scene.shop_id, order.id)):
         return
     unasked = order.address is None and stored.address is not None
-    if unasked or (changed and order.updated_at == stored.updated_at):
+    bound_otherwise = order.fulfillment_orders not in (None, stored.fulfillment_orders)
+    if unasked or bound_otherwise or (changed and order.updated_at == stored.updated_at):
         raise Transient("the order changed while it was read", retry_after=_STALE_SECONDS)
 
 

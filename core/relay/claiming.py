@@ -94,12 +94,16 @@ def claim_effects(session: Session, limit: int, most_doubtful: int | None = None
     turns = _find_turns(session)
     claims: list[Claim] = []
     doubts = limit if most_doubtful is None else most_doubtful
-    for place, turn in enumerate(turns):
-        share = -(-(limit - len(claims)) // (len(turns) - place))  # rounded up: what is left, divided by who is left
-        share = min(share, doubts) if turn.doubtful else share
-        taken = _claim_at(session, turn, share) if share > 0 else []
-        doubts -= len(taken) if turn.doubtful else 0
-        claims += taken
+    while turns and len(claims) < limit:
+        more: list[_Turn] = []  # those that took all they were given, and may have what others left
+        for place, turn in enumerate(turns):
+            share = -(-(limit - len(claims)) // (len(turns) - place))  # rounded up: what is left, by who is left
+            share = min(share, doubts) if turn.doubtful else share
+            taken = _claim_at(session, turn, share) if share > 0 else []
+            doubts -= len(taken) if turn.doubtful else 0
+            claims += taken
+            more += [turn] if taken and len(taken) == share and not turn.doubtful else []
+        turns = more
     return claims
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import base64
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -47,7 +47,7 @@ def make_database(server: str, name: str) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def shared_postgres(postgres: str) -> Iterator[str]:
     """One empty PostgreSQL database for the whole run."""
-    yield from make_database(postgres, f"integration_{os.getpid()}")
+    yield from make_database(postgres, f"integration_{uuid4().hex}")
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
@@ -99,4 +99,4 @@ def somewhere(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
 @pytest.fixture(scope="session")
 def command_postgres(postgres: str) -> Iterator[str]:
     """Another empty PostgreSQL database."""
-    yield from make_database(postgres, f"commands_{os.getpid()}")
+    yield from make_database(postgres, f"commands_{uuid4().hex}")
