@@ -128,9 +128,9 @@ def load_address(session: Session, shop_id: int, order_id: int) -> dict[str, str
 def settle_payload(session: Session, shop_id: int, payload: OrderSnapshot) -> OrderSnapshot:
     """A payload that proved that nothing relevant changed, as the order we know: with what only the Admin tells."""
     stored = load_order(session, shop_id, payload.id)
-    if stored is None or payload.updated_at < stored.updated_at:
-        return payload
     version = load_version(session, shop_id, payload.id)
+    if stored is None or payload.updated_at < stored.updated_at:
+        return replace(payload, known_version=version)
     return replace(stored.with_variants(payload), updated_at=payload.updated_at, known_version=version)
 
 
@@ -176,12 +176,13 @@ def _refuse_stale(scene: Scene, stored: OrderSnapshot, order: OrderSnapshot, *, 
 
     When what we know was written while the reading was under way, it is read again; so it is when OMS took the order
     meanwhile, for then nobody had asked for its address yet; and when the reading has other fulfillment orders, whose
-    holds no stamp tells the age of: one placed meanwhile would seem to have been lifted. Raises Transient.
+    holds no stamp tells the age of: one placed meanwhile would seem to have been lifted. A payload that was of no
+    concern when it came, and is now, was never looked up. Raises Transient.
     """
     if order.known_version in (None, load_version(scene.session, scene.shop_id, order.id)):
         return
     unasked = order.address is None and stored.address is not None
-    bound_otherwise = order.fulfillment_orders not in (None, stored.fulfillment_orders)
+    bound_otherwise = order.fulfillment_orders is None or order.fulfillment_orders != stored.fulfillment_orders
     if unasked or bound_otherwise or (changed and order.updated_at == stored.updated_at):
         raise Transient("the order changed while it was read", retry_after=_STALE_SECONDS)
 
