@@ -46,6 +46,8 @@ def open_case(scene: Scene, exchange: Exchange, order: OrderSnapshot) -> Case:
     codes = list_linked_codes(scene.session, exchange)
     returns = find_returns(scene.session, scene.shop_id, codes)
     units, latest = _collect(scene.session, returns)
+    if sum(one.known for one in returns) < len(codes):
+        units = []  # a return that the order names has not been registered: what we have are not all units
     plan = make_plan(find_units(units, order.lines), latest, order.lines, read_policy(scene.settings))
     return Case(exchange, order, returns, plan, judged=bool(latest), complete=len(codes) == len(returns) > 0)
 

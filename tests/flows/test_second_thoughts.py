@@ -190,6 +190,22 @@ def test_two_returns_that_use_the_same_item_codes_are_told_apart(stage: Stage) -
 
 
 @on_sqlite
+def test_a_named_return_that_has_not_come_yet_is_waited_for(stage: Stage) -> None:
+    """The order names two returns; that all units of the first passed says nothing about the second."""
+    order = stage.new_order([line("NEW-A"), line("NEW-B")], "RET-1,RET-2")
+    stage.push_return({"A": "S"}, "RET-1")
+    stage.judge({"A": "PASS"}, "RET-1")
+    stage.settle()
+    assert stage.state(order)[0] == "awaiting_verdict"
+    stage.push_return({"B": "S"}, "RET-2", awbNumber="AWB-2")
+    stage.settle()
+    assert stage.state(order)[0] == "awaiting_verdict"
+    stage.judge({"B": "PASS"}, "RET-2")
+    stage.settle()
+    assert stage.state(order)[0] == "released"
+
+
+@on_sqlite
 def test_one_return_of_two_that_ended_is_not_the_end(stage: Stage) -> None:
     order = stage.new_order([line("NEW-A"), line("NEW-B")], "RET-1,RET-2")
     stage.push_return({"1": "S"}, "RET-1")
