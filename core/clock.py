@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 _ZONE_NAME = re.compile(r"\[[A-Za-z_/+-]+\]$")
 _MILLISECONDS_FROM = 1e11  # epoch seconds reach this in the year 5138; milliseconds passed it in 1973
@@ -62,8 +62,3 @@ def _from_epoch(number: float) -> datetime:
 def render_time(moment: datetime) -> str:
     """`yyyy-MM-ddTHH:mm:ss.SSS+00:00`, the form Increff's pages use most (increff.md §6)."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds")
-
-
-def hours(number: float) -> timedelta:
-    """A span of hours."""
-    return timedelta(hours=number)

@@ -14,7 +14,6 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Protocol
 from uuid import uuid4
 
 from flask import Blueprint, Response, request
@@ -23,6 +22,7 @@ from sqlalchemy.orm import Session
 from core.clock import parse_time
 from core.config import Config
 from core.errors import Transient, Unauthorized
+from core.flows.credentials import Headers
 from core.flows.exchanges import find_known_orders
 from core.flows.tenants import ensure_shop
 from core.front import FastDoor
@@ -39,13 +39,6 @@ PATIENCE_SECONDS = 4.0  # Shopify waits 5; what is stored after that comes again
 
 _FIRST_ID = re.compile(rb'\s*\{\s*"id"\s*:\s*(\d{1,18})\s*,')  # Shopify writes an order's id first
 _NOT_YET = "it could not be stored in time: send it again"
-
-
-class Headers(Protocol):
-    """A request's headers, however its server gives them."""
-
-    def get(self, name: str, /) -> str | None:
-        """The value under a name in lower case."""
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import update
 
 from core.db import db_now
-from core.flows.orders import load_order, note_order
+from core.domain.orders import Fulfillment, OrderSnapshot
+from core.errors import Transient
+from core.flows.orders import load_order, note_order, settle_payload
 from core.flows.scene import Scene
 from core.flows.tenants import load_settings
 from core.models import Effect
@@ -68,6 +71,27 @@ def test_a_native_exchange_survives_a_webhook_that_tells_nothing(stage: Stage, o
     stage.sandbox.shopify.edit_tags(stage.shop, order["id"], ["touched"], [])
     stage.settle()
     assert stage.state(order)[0] == "awaiting_goods"
+    assert holds(stage, order) == ["returnbridge"]
+
+
+def prove_read_again(stage: Stage, reading: OrderSnapshot) -> None:
+    with pytest.raises(Transient, match="while it was read"), stage.runtime.database.write() as session:
+        note_order(Scene(session, stage.shop_id, load_settings(session, stage.shop_id), None), reading)
+
+
+def test_a_reading_that_others_overtook_is_read_again(stage: Stage) -> None:
+    """What was read while another message wrote more than it could tell: it lifts no hold and ships nothing."""
+    order = make_native(stage, fulfillment_hold=True)
+    with stage.runtime.database.read() as session:
+        known = load_order(session, stage.shop_id, order["id"])
+        unknown = settle_payload(session, stage.shop_id, replace(known, id=1))
+    assert unknown.known_version == 0, "a payload of no concern says that nothing was known when it came"
+    shipped = replace(known, in_order=False, fulfillment_orders=None, fulfillment=Fulfillment.FULL, known_version=0)
+    prove_read_again(stage, shipped)
+    later = known.updated_at + timedelta(seconds=1)
+    unbound = tuple(replace(one, ours=False) for one in known.fulfillment_orders or ())
+    prove_read_again(stage, replace(known, fulfillment_orders=unbound, updated_at=later, known_version=1))
+    assert stage.state(order)[0] == "awaiting_return"
     assert holds(stage, order) == ["returnbridge"]
 
 
