@@ -43,6 +43,7 @@ from core.health import find_troubles, find_warnings
 from core.http import HttpDoor
 from core.logs import configure_logs, log_incident
 from core.metrics import CONTENT_TYPE, may_read, render_metrics
+from core.reporting import start_reporting
 from core.runtime import Doorbell, Runtime, set_current
 from core.security_headers import complete_headers
 from core.watch import register_duties
@@ -73,6 +74,7 @@ def create_app(settings: Config | None = None) -> Flask:
         except ConfigurationFaults as faults:
             raise click.ClickException(str(faults)) from None
     configure_logs(settings.log_format, settings.log_level)
+    start_reporting(settings.sentry_dsn)
     runtime = create_runtime(settings)
     app = Flask(__name__, static_folder="shopify_app/static")
     app.request_class = BoundedRequest

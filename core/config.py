@@ -9,6 +9,7 @@ import base64
 import binascii
 import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,6 +17,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 KEY_BYTES = 32  # AES-256
+_DSN = re.compile(r"https?://[0-9A-Za-z]+(:[0-9A-Za-z]+)?@[0-9A-Za-z.:\[\]-]+(/[0-9A-Za-z._-]+)*/[0-9]+")
 
 
 class ConfigurationFaults(Exception):
@@ -112,6 +114,13 @@ class Config(BaseModel):
         if url and not url.startswith(("redis://", "rediss://", "unix://")):
             raise ValueError("must start with redis://, rediss:// or unix://")
         return url
+
+    @field_validator("sentry_dsn")
+    @classmethod
+    def _check_dsn(cls, dsn: str | None) -> str | None:
+        if dsn and not _DSN.fullmatch(dsn):
+            raise ValueError("must be of the form https://KEY@HOST/PROJECT, as Sentry shows it")
+        return dsn
 
     @property
     def database(self) -> str:

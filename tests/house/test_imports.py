@@ -33,6 +33,11 @@ def find_shopify_api(source: Source) -> list[tuple[int, str]]:
     return [(line, name) for line, name in source.imports if within(name, "shopify")]
 
 
+def find_reports(source: Source) -> list[tuple[int, str]]:
+    """Imports of Sentry's SDK, which sends past the door, and costs memory where nobody wants reports."""
+    return [(line, name) for line, name in source.imports if within(name, "sentry_sdk")]
+
+
 def find_environment(source: Source) -> list[tuple[int, str]]:
     """Uses of the environment."""
     return [(line, name) for line, name in [*source.names, *source.imports] if within(name, *ENVIRONMENT)]
@@ -68,6 +73,7 @@ def _is_import(called: ast.expr) -> bool:
 RULES: dict[str, tuple[Find, tuple[str, ...], str]] = {
     "http": (find_http, ("core/http.py",), "import requests"),
     "shopify_api": (find_shopify_api, ("shopify_app/",), "from shopify.utils import shop_url"),
+    "reports": (find_reports, ("core/reporting.py",), "def late():\n    import sentry_sdk"),
     "environment": (find_environment, ("core/config.py",), "from os import environ as e\ne['A']"),
     "clock": (find_clocks, ("core/clock.py",), "import datetime as d\nd.datetime.now()"),
     "strangers": (find_strangers, (), "def late():\n    from simulators import sandbox"),

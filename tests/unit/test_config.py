@@ -47,6 +47,7 @@ WRONG = {
     "RETENTION_DAYS": "0",
     "LOG_FORMAT": "xml",
     "LOG_LEVEL": "LOUD",
+    "SENTRY_DSN": "https://sentry.example/1",
 }
 
 
