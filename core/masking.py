@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
+from core.domain.phones import hide_number, read_number
 from core.http import Answer
 
 _PERSONAL = re.compile(r"address|customer|consignee|phone|mobile|email", re.IGNORECASE)
@@ -15,7 +16,6 @@ _SHOWN = re.compile(
 )
 _SHORTEST_MASKED = 3
 _MOST_TEXT = 20_000
-_NATIONAL_DIGITS = 10
 
 
 def mask_answer(answer: Answer, sent: Any, secrets: Iterable[str] = ()) -> Answer:
@@ -24,6 +24,8 @@ def mask_answer(answer: Answer, sent: Any, secrets: Iterable[str] = ()) -> Answe
     for one in sorted({*secrets, *_list_personal(sent)}, key=len, reverse=True):
         if len(one) >= _SHORTEST_MASKED:
             text = text.replace(one, "***")
+            number = read_number(one)
+            text = hide_number(text, number, "***") if number else text
     return replace(answer, body=text.encode())
 
 
@@ -51,6 +53,3 @@ def _list_personal(value: Any, personal: bool = False) -> Iterator[str]:
             yield from _list_personal(one, personal)
     elif personal and not isinstance(value, bool) and value is not None:
         yield str(value)
-        digits = "".join(filter(str.isdigit, str(value)))
-        if len(digits) > _NATIONAL_DIGITS:  # a phone number is often repeated without its country's code
-            yield digits[-_NATIONAL_DIGITS:]

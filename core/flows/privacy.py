@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from core.db import Base, db_now
 from core.domain.differences import Difference, Kind
+from core.domain.phones import holds_number, may_hold_number, read_number
 from core.flows.audit import audit
 from core.flows.findings import keep_findings
 from core.flows.linking import spell_code
@@ -59,6 +60,7 @@ class Traces:
     return_ids: frozenset[int]
     codes: frozenset[str]  # every id and code that a message may name
     contacts: frozenset[str]  # case folded
+    numbers: frozenset[str] = frozenset()  # those of the contacts that are telephone numbers, as bare digits
 
     @property
     def abouts(self) -> set[str]:
@@ -68,14 +70,16 @@ class Traces:
     def may_be_in(self, text: str) -> bool:
         """False when a message cannot name the person: quick, for most do not. An escape may hide anything."""
         lowered = text.casefold()
-        return "\\" in text or any(code in text for code in self.codes) or any(one in lowered for one in self.contacts)
+        named = any(code in text for code in self.codes) or any(one in lowered for one in self.contacts)
+        return named or "\\" in text or any(may_hold_number(text, one) for one in self.numbers)
 
     def are_in(self, value: Any) -> bool:
-        """True when a JSON value names the person: a code as a whole, a contact also within a text."""
+        """True when a JSON value names the person: a code as a whole, a contact also within a text, however dialled."""
         return any(self._is_named(str(one)) for one in _list_scalars(value))
 
     def _is_named(self, text: str) -> bool:
-        return text.removeprefix("#") in self.codes or any(one in text.casefold() for one in self.contacts)
+        named = text.removeprefix("#") in self.codes or any(one in text.casefold() for one in self.contacts)
+        return named or any(holds_number(text, one) for one in self.numbers)
 
 
 def _list_scalars(value: Any) -> Iterator[Any]:
@@ -102,7 +106,8 @@ def find_traces(session: Session, shop_id: int, person: Person) -> Traces:
         if before == (len(orders), len(returns)):
             break
     contacts = frozenset(one.casefold() for one in person.contacts if len(one) >= _SHORTEST_WORD)
-    return Traces(frozenset(orders), frozenset(returns), frozenset(codes), contacts)
+    numbers = frozenset(number for one in contacts if (number := read_number(one)))
+    return Traces(frozenset(orders), frozenset(returns), frozenset(codes), contacts, numbers)
 
 
 def _find_returns(shop_id: int, codes: Iterable[str]) -> Any:

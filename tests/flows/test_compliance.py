@@ -112,6 +112,20 @@ def test_a_message_that_waits_is_forgotten_too(stage: Stage) -> None:
 
 
 @on_sqlite
+@pytest.mark.parametrize("written", ["919876543210", "098765 43210", "+91 (98765) 43210"])
+def test_a_telephone_number_is_found_in_every_spelling(stage: Stage, written: str) -> None:
+    """A message that holds nothing else of the customer; one with another number stays."""
+    stage.configure({"mode": "paused"})
+    for note in (f"{CANARY}: ring {written} first", f"{OTHER_CANARY}: ring 98765-43211 first"):
+        stage.sandbox.shopify.send_webhook(stage.shop, "orders/updated", {"id": 1, "note": note})
+    assert stage.sandbox.shopify.settle()
+    assert find(stage, CANARY)
+    tell(stage, "customers/redact", customer={"phone": "+91 98765-43210"}, orders_to_redact=[])
+    assert find(stage, CANARY) == []
+    assert find(stage, OTHER_CANARY)
+
+
+@on_sqlite
 @pytest.mark.parametrize("body", [{}, {"customer": None, "orders_to_redact": "all"}, {"customer": {"id": "x"}}])
 def test_an_odd_request_forgets_nobody(stage: Stage, body: dict[str, Any]) -> None:
     stage.sandbox.shopify.create_order(stage.shop, email=f"{CANARY}@example.com")
