@@ -7,7 +7,6 @@ Only the shop of the token is believed; the `shop` of a query is a hint whom the
 
 from __future__ import annotations
 
-import logging
 import re
 from contextlib import ExitStack
 from typing import Any
@@ -18,13 +17,10 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from core.config import Config
 from core.db import only_shop
-from core.errors import Fault, Unauthorized
-from core.flows.tenants import find_shop
+from core.errors import Unauthorized
 from core.runtime import Runtime
 from shopify_app.auth import Visitor, read_shop, verify_id_token
 from shopify_app.tokens import TokenKeeper
-
-logger = logging.getLogger(__name__)
 
 BOUNCE_PATH = "/auth/patch-id-token"
 RELOAD = "shopify-reload"
@@ -61,7 +57,7 @@ def guard(pages: Blueprint, runtime: Runtime) -> None:
     def verify() -> AnyResponse | None:
         try:
             visitor = verify_id_token(runtime.config, _read_token())
-            g.shop_id, g.visitor = _enter(keeper, visitor), visitor
+            g.shop_id, g.visitor = keeper.admit(visitor), visitor
             g.scope = ExitStack()
             g.scope.enter_context(only_shop(g.shop_id))
         except Unauthorized:
@@ -87,25 +83,6 @@ def guard(pages: Blueprint, runtime: Runtime) -> None:
     def offer() -> dict[str, Any]:
         visitor: Visitor | None = g.get("visitor")
         return {"link_to": link_to, "shop_domain": visitor.domain if visitor else "", **_head(runtime.config)}
-
-
-def _enter(keeper: TokenKeeper, visitor: Visitor) -> int:
-    """The visitor's shop. When Shopify gives it no tokens now, the page is shown all the same and says so.
-
-    Not so where the app was removed: an ID token outlives that by up to a minute, and opens nothing.
-    """
-    try:
-        return keeper.admit(visitor)
-    except Unauthorized:
-        raise
-    except Fault as error:
-        logger.warning("no tokens for %s: %s", visitor.domain, error)
-    with keeper.runtime.database.read() as session:
-        shop = find_shop(session, visitor.domain)
-    assert shop is not None  # admit made it before it asked Shopify
-    if shop.removed_at is not None:
-        raise Unauthorized("the app is not installed in this shop")
-    return shop.id
 
 
 def current_visitor() -> Visitor:

@@ -5,6 +5,7 @@ What is stored, and who may ask, is `core.flows.installations`. No transaction i
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,6 +31,8 @@ _EXCHANGE = {
 _CALL_SECONDS = 8.0  # well within the lease
 _WAIT_SECONDS = 5.0  # for another process that is renewing the same shop's token
 _POLL_SECONDS = 0.05
+
+logger = logging.getLogger(__name__)
 
 
 class DeadToken(Fault):
@@ -72,16 +75,30 @@ class TokenKeeper:
     def admit(self, visitor: Visitor) -> int:
         """The id of a visitor's shop. The first visit, and the first after the tokens died, brings new tokens.
 
-        Raises Unauthorized when Shopify no longer takes the ID token, any other Fault when no tokens came.
+        When Shopify gives it none now, the page is shown all the same and says so; not so where the app was removed. An
+        ID token outlives that by up to a minute, and opens nothing. Raises Unauthorized then, and when Shopify no
+        longer takes the ID token.
         """
+        shop = self._find(visitor)
+        if installations.needs_exchange(shop):
+            try:
+                self._exchange(shop, visitor)
+            except Unauthorized:
+                raise
+            except Fault as error:
+                logger.warning("no tokens for %s: %s", visitor.domain, error)
+            # as it is now: another visit may be at it, or the app have been removed while Shopify was asked
+            if self._find(visitor).removed_at is not None:
+                raise Unauthorized("the app is not installed in this shop")
+        return shop.id
+
+    def _find(self, visitor: Visitor) -> Shop:
         with self.runtime.database.read() as session:
             shop = find_shop(session, visitor.domain)
         if shop is None:
             with self.runtime.database.write() as session:
                 shop = ensure_shop(session, visitor.domain)
-        if installations.needs_exchange(shop):
-            self._exchange(shop, visitor)
-        return shop.id
+        return shop
 
     def _exchange(self, shop: Shop, visitor: Visitor) -> None:
         lease = self._lease(shop.id)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import or_, select, update
@@ -111,7 +111,8 @@ def keep_pair(
     _write_pair(keyring, shop, pair)
     shop.renewing_until = None
     if was_away:
-        begin_installation(session, shop)
+        # from before Shopify was asked: a removal that was triggered since then is news, and must not count as old
+        begin_installation(session, shop, lease - timedelta(seconds=_LEASE_SECONDS))
         audit(session, shop.id, actor, "shop.connected", shop.domain)
     keep_scopes(session, shop, pair.scopes.split(","), required)
     return True

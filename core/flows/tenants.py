@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select, update
@@ -61,12 +62,15 @@ def add_shop(session: Session, keyring: Keyring, domain: str, access_token: str 
     return shop
 
 
-def begin_installation(session: Session, shop: Shop) -> None:
-    """The app is in the shop, for the first time or again. What is known stays; what waited for a token goes on."""
+def begin_installation(session: Session, shop: Shop, since: datetime | None = None) -> None:
+    """The app is in the shop, for the first time or again. What is known stays; what waited for a token goes on.
+
+    `since`: from when it surely was; None is now.
+    """
     if shop.refused_at is not None and shop.removed_at is None:
         shop.uninstalled_at = shop.refused_at  # a token dies with the app's removal, of which nobody may have told us
     if shop.installed_at is None or shop.removed_at is not None or shop.refused_at is not None:
-        shop.installed_at = db_now()
+        shop.installed_at = since or db_now()
     shop.removed_at = shop.refused_at = None
     session.flush()
     keep_findings(session, shop.id, shop.domain, [Kind.NEEDS_REAUTH], [])

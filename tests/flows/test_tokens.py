@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import update
@@ -11,7 +13,7 @@ from sqlalchemy import update
 from core.db import db_now
 from core.errors import AccessRefused, Fault, NeedsSettings, Transient
 from core.flows import installations
-from core.models import Endpoint
+from core.models import Endpoint, Shop
 from tests.flows.stage import SCOPES, Stage
 from tests.flows.token_stage import OTHER, Asked, call, change, end_soon, load, remove_silently, revoke, visit
 from tests.flows.watch_stage import kinds, on_sqlite
@@ -226,3 +228,62 @@ def test_with_shopify_away_the_page_is_shown(stage: Stage, asked: Asked) -> None
     assert load(stage).renewing_until is None
     assert visit(stage) == 200
     assert call(stage)
+
+
+def uninstall_while_asked(stage: Stage, monkeypatch: pytest.MonkeyPatch, then: Callable[[], None]) -> None:
+    """Shopify gives tokens out, and the app is removed before they are stored."""
+    answer = stage.sandbox.shopify.oauth.answer
+
+    def remove(domain: str, asked: dict[str, Any]) -> Any:
+        given = answer(domain, asked)
+        if asked["grant_type"].endswith("token-exchange"):
+            stage.sandbox.shopify.uninstall(domain)
+            then()
+        return given
+
+    monkeypatch.setattr(stage.sandbox.shopify.oauth, "answer", remove)
+
+
+@pytest.mark.usefixtures("asked")
+def test_a_removal_between_the_tokens_and_their_storing_is_no_old_news(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its webhook is thought about only afterwards."""
+    stage.sandbox.shopify.topics |= {"app/uninstalled"}
+    stage.sandbox.shopify.delivery.hold_back()
+    uninstall_while_asked(stage, monkeypatch, lambda: None)
+    assert visit(stage) == 200
+    assert load(stage).access_token is not None
+    stage.sandbox.shopify.delivery.let_go()
+    stage.wait_for(lambda: load(stage).removed_at is not None)
+    assert (load(stage).access_token, load(stage).refresh_token) == (None, None)
+    stage.sandbox.shopify.delivery.settle()
+    assert [one.outcome for one in stage.events("app/uninstalled")] == ["handled"]
+
+
+@pytest.mark.usefixtures("asked")
+def test_a_removal_that_is_known_before_the_tokens_are_stored_shuts_the_visitor_out(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def end() -> None:
+        with stage.runtime.database.write() as session:
+            installations.end_installation(session, session.get_one(Shop, load(stage).id))
+
+    uninstall_while_asked(stage, monkeypatch, end)
+    assert visit(stage) == 401
+    shop = load(stage)
+    assert (shop.access_token, shop.refresh_token, shop.renewing_until) == (None, None, None)
+    assert shop.removed_at is not None
+
+
+def test_a_visitor_of_a_removed_app_is_shut_out_while_another_visit_asks(stage: Stage, asked: Asked) -> None:
+    """The other one holds the lease, and Shopify has not yet told it that the ID token is worth nothing."""
+    assert visit(stage) == 200
+    stage.sandbox.shopify.uninstall(OTHER)
+    with stage.runtime.database.write() as session:
+        shop = session.get_one(Shop, load(stage).id)
+        installations.end_installation(session, shop)
+        assert installations.lease_tokens(session, shop.id) is not None
+    asked.grants.clear()
+    assert visit(stage) == 401
+    assert asked.grants == []
