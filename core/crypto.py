@@ -27,6 +27,11 @@ class Keyring:
         self._writer = next(iter(keys))
 
     @property
+    def writer(self) -> str:
+        """The id of the key that seals."""
+        return self._writer
+
+    @property
     def writing_mark(self) -> bytes:
         """How a value begins that the writing key sealed."""
         return self._writer.encode() + b":"

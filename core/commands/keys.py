@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import click
 
-from core.flows.rekeying import SEALED, SealedColumn, count_keys, count_old, reseal_batch
+from core.flows.rekeying import SEALED, SealedColumn, begin_rotation, count_keys, count_old, reseal_batch
 from core.runtime import Runtime
 
 _BATCH = 200
@@ -21,10 +21,14 @@ def make_commands(runtime: Runtime) -> list[click.Command]:
     @group.command("rotate", help="Seal every stored secret with the first of ENCRYPTION_KEYS; everything may run on.")
     def rotate() -> None:
         with runtime.database.read() as session:
-            left = {sealed: count_old(session, runtime.keyring, sealed) for sealed in SEALED}
+            left = count_old(session, runtime.keyring)
+        for shop_id, counts in left.items():
+            with runtime.database.write() as session:
+                begin_rotation(session, runtime.keyring, shop_id, counts)
         faults: list[str] = []
-        with click.progressbar(length=sum(left.values()), label="keys rotate") as bar:
-            for sealed in left:
+        total = sum(sum(counts.values()) for counts in left.values())
+        with click.progressbar(length=total, label="keys rotate") as bar:
+            for sealed in SEALED:
                 faults += _reseal(runtime, sealed, bar.update)
         if faults:
             raise click.ClickException("these do not open and were left as they are:\n  " + "\n  ".join(faults))
@@ -50,7 +54,7 @@ def _reseal(runtime: Runtime, sealed: SealedColumn, advance: Callable[[int], Non
 def _tell_end(runtime: Runtime) -> None:
     with runtime.database.read() as session:
         counts = count_keys(session)
-    writer = runtime.keyring.writing_mark.decode().removesuffix(":")
+    writer = runtime.keyring.writer
     old = {kid: count for kid, count in counts.items() if kid != writer}
     click.echo(f"{counts.get(writer, 0)} stored secrets are under key {writer}")
     if old:

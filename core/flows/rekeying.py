@@ -15,6 +15,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from core.crypto import Keyring
 from core.errors import Permanent
+from core.flows.audit import COMMAND_LINE, audit
 from core.flows.tenants import secrets_place, token_place
 from core.models import Effect, Event, SettingsVersion, Shop
 from core.relay.inbox import seal_place
@@ -35,6 +36,11 @@ class SealedColumn:
         """`table.column`."""
         return f"{self.column.class_.__tablename__}.{self.column.key}"
 
+    @property
+    def shop_id(self) -> Any:
+        """Whose a value is: the column that tells."""
+        return getattr(self.column.class_, "shop_id", Shop.id)
+
 
 SEALED = (
     SealedColumn(Shop.access_token, lambda shop: token_place(shop, "access_token")),
@@ -54,9 +60,19 @@ class Batch:
     faults: list[str]
 
 
-def count_old(session: Session, keyring: Keyring, sealed: SealedColumn) -> int:
-    """How many values of a column are not under the writing key."""
-    return session.scalars(select(func.count()).where(*_old(keyring, sealed))).one()
+def count_old(session: Session, keyring: Keyring) -> dict[int, dict[str, int]]:
+    """Shop -> column -> how many values are not under the writing key; shops and columns without any are left out."""
+    found: dict[int, dict[str, int]] = {}
+    for sealed in SEALED:
+        counts = select(sealed.shop_id, func.count(sealed.column)).where(*_old(keyring, sealed))
+        for shop_id, count in session.execute(counts.group_by(sealed.shop_id)):
+            found.setdefault(shop_id, {})[sealed.name] = count
+    return found
+
+
+def begin_rotation(session: Session, keyring: Keyring, shop_id: int, counts: dict[str, int]) -> None:
+    """Note in a shop's audit log that its secrets are about to be sealed anew: before it is done, lest it be missed."""
+    audit(session, shop_id, COMMAND_LINE, "keys.rotate", f"key {keyring.writer}", values=counts)
 
 
 def reseal_batch(session: Session, keyring: Keyring, sealed: SealedColumn, after: int, limit: int) -> Batch:

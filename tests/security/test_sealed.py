@@ -19,7 +19,7 @@ from core.errors import Permanent
 from core.flows import rekeying, tenants
 from core.flows.rekeying import SEALED, SealedColumn, count_keys, reseal_batch
 from core.flows.tenants import secrets_place, token_place
-from core.models import Effect, Event, SettingsVersion, Shop
+from core.models import AuditEntry, Effect, Event, SettingsVersion, Shop
 from core.relay.inbox import record_event
 from core.relay.outbox import Wanted, seal_request, want
 from tests.integration.command_line import CommandLine
@@ -128,6 +128,20 @@ def test_after_the_rotation_the_old_key_may_go(filled: Database, line: CommandLi
         assert CANARY.encode() in ring(NEW).open(value, *sealed.place(row))
     assert "under key k2" in line.succeed("keys", "rotate")  # nothing left to do
     assert [value for _, _, value in list_values(filled)] == [value for _, _, value in values]
+
+
+def test_each_shop_whose_values_are_touched_knows_of_it(filled: Database, line: CommandLine) -> None:
+    line.succeed("keys", "rotate")
+    line.succeed("keys", "rotate")  # touches nothing, and is no entry
+    with filled.read() as session:
+        shops = list(session.scalars(select(Shop.id)))
+        entries = session.scalars(select(AuditEntry).where(AuditEntry.action == "keys.rotate")).all()
+    assert sorted(one.shop_id for one in entries) == sorted(shops)
+    for one in entries:
+        assert (one.actor, one.about) == ("command line", "key k2")
+        assert sum(one.detail["values"].values()) * len(shops) == len(list(list_values(filled)))
+        assert one.detail["values"]["events.body"] == EVENTS
+    assert "altered" not in line.succeed("audit", "verify")
 
 
 def test_a_rotation_that_was_broken_off_goes_on(
