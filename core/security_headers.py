@@ -12,6 +12,7 @@ from core.config import Config
 
 _YEAR_SECONDS = 365 * 24 * 3600
 _POLICY = "Content-Security-Policy"
+_ALWAYS = {"object-src": "'none'", "base-uri": "'none'", "frame-ancestors": "'none'"}
 
 
 class Headers(Protocol):
@@ -35,15 +36,15 @@ def complete_headers(config: Config, headers: Headers, mimetype: str | None) -> 
     headers.setdefault("Cache-Control", "no-store")
     headers[_POLICY] = _complete_policy(config, headers.get(_POLICY) or "", mimetype)
     if config.app_url.startswith("https://"):
-        headers.setdefault("Strict-Transport-Security", f"max-age={_YEAR_SECONDS}")
+        headers.setdefault("Strict-Transport-Security", f"max-age={_YEAR_SECONDS}; includeSubDomains")
 
 
 def _complete_policy(config: Config, given: str, mimetype: str | None) -> str:
     parts = [part.strip() for part in given.split(";") if part.strip()]
     named = {part.split()[0] for part in parts}
-    ours = _page_policy(config) if mimetype == "text/html" else {"default-src": "'none'", "frame-ancestors": "'none'"}
-    if "default-src" in named:  # a policy of its own: only who may frame it must not be forgotten
-        ours = {"frame-ancestors": "'none'"}
+    ours = _page_policy(config) if mimetype == "text/html" else {"default-src": "'none'", **_ALWAYS}
+    if "default-src" in named:  # a policy of its own
+        ours = _ALWAYS
     return "; ".join([*parts, *(f"{name} {value}" for name, value in ours.items() if name not in named)])
 
 
@@ -56,8 +57,7 @@ def _page_policy(config: Config) -> dict[str, str]:
         "style-src": ours,
         "font-src": ours,
         "connect-src": ours,
-        "img-src": f"{ours} https: data:",  # photographs of returned goods lie at the warehouse's
+        "img-src": f"{ours} data:",  # a page that shows photographs from elsewhere names that itself
         "form-action": "'self'",
-        "base-uri": "'none'",
-        "frame-ancestors": "'none'",
+        **_ALWAYS,
     }

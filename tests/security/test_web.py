@@ -70,7 +70,9 @@ def test_every_answer_carries_the_headers_and_no_cookie(app: Flask) -> None:
     for answer in answers:
         for name, value in EVERYWHERE.items():
             assert answer.headers.getlist(name) == [value], answer.request.path
-        assert answer.headers.getlist("Strict-Transport-Security") == (["max-age=31536000"] if secure else [])
+        assert answer.headers.getlist("Strict-Transport-Security") == (
+            ["max-age=31536000; includeSubDomains"] if secure else []
+        )
         assert "Set-Cookie" not in answer.headers
         assert answer.headers["Cache-Control"]
 
@@ -78,7 +80,8 @@ def test_every_answer_carries_the_headers_and_no_cookie(app: Flask) -> None:
 def test_no_policy_lets_a_page_run_what_stands_in_it(app: Flask) -> None:
     for answer in ask_everything(app):
         policy = read_policy(answer)
-        assert policy["default-src"] == "'none'"
+        assert {policy[name] for name in ("default-src", "object-src", "base-uri")} == {"'none'"}
+        assert set(policy.get("img-src", "'none'").split()) <= {"'none'", "'self'", "https://cdn.shopify.com", "data:"}
         assert "unsafe" not in str(policy)
         assert "*" not in str(policy)
         assert policy["frame-ancestors"] == "'none'" or "myshopify.com" in policy["frame-ancestors"]
