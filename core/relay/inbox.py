@@ -159,8 +159,10 @@ def _find_turns(session: Session) -> list[tuple[int, int, int]]:
 
 @cache  # put together once: that costs SQLAlchemy ten times what the stores need to answer it
 def _select_turns() -> Select[int, int, int]:
-    waiting = select(Event.priority).where(Event.shop_id == Shop.id, Event.priority.in_(PRIORITIES), _is_waiting())
-    first = waiting.order_by(Event.priority, Event.due_at, Event.id).limit(1).correlate(Shop).scalar_subquery()
+    waiting = select(Event.priority).where(Event.shop_id == Shop.id, _is_waiting()).order_by(Event.due_at, Event.id)
+    # one look for each priority: sought together, they are all read and sorted by PostgreSQL up to 16
+    looks = [waiting.where(Event.priority == one).limit(1).correlate(Shop).scalar_subquery() for one in PRIORITIES]
+    first = func.coalesce(*looks)
     leased = select(func.count()).select_from(Event).where(Event.shop_id == Shop.id, _is_leased())
     query = select(Shop.id, first, leased.correlate(Shop).scalar_subquery())
     return query.where(Shop.id.in_(_thinking_shops()))
