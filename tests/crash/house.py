@@ -27,6 +27,7 @@ ROOT = Path(__file__).parent.parent.parent
 SHOPS = 3
 # no disk is waited for: processes are killed and the database crashes, the machine does not
 MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+SKEWS = (7200, -7200, 0)  # seconds by which the processes' wall clocks are wrong, where the run asks for it
 STOPPED_SECONDS = 30.0  # a process that does not start within this time is a fault of the run
 
 
@@ -43,6 +44,7 @@ class Scale:
     plant: str = ""
     sql: str = ""  # run once the tables are there
     cancels: int = 0
+    skew: bool = False  # the processes' clocks are two hours fast, two hours slow, and right
     settle_seconds: float = SETTLE_SECONDS
     cooling_off_seconds: float = 0.6
     outside: dict[str, Any] = field(default_factory=dict)  # the outside plan's own keys
@@ -202,7 +204,8 @@ class House:
         arguments = {"web": ["web", "--bind"], "wor": ["worker"], "swe": ["sweep"]}[role[:3]]
         if role.startswith("web"):
             arguments = [*arguments, f"127.0.0.1:{self.webs[int(role[3:])]}"]
-        environment = {"CRASH_PLANT": self.scale.plant} if self.scale.plant else {}
+        wrong = SKEWS[self.names.index(role) % len(SKEWS)] if self.scale.skew else 0
+        environment = {"CRASH_PLANT": self.scale.plant, "CRASH_SKEW": str(wrong or "")}
         log = self.folder / f"{role}.log"
         self.roles[role] = self.launcher.start([*arguments, *more], log, None, **environment)
 

@@ -13,9 +13,11 @@ import os
 import random
 import socket
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NoReturn
 
+import time_machine
 import uvicorn.loops.auto
 import uvicorn.protocols.http.auto  # noqa: F401 - loaded once, before any fork
 
@@ -35,6 +37,8 @@ def become(arguments: list[str]) -> NoReturn:
     compress()
     if os.environ.get("CRASH_FOLDER"):
         arm(make_hook(Path(os.environ["CRASH_FOLDER"])))
+    if os.environ.get("CRASH_SKEW"):
+        set_clock_wrong(float(os.environ["CRASH_SKEW"]))
     for name in filter(None, os.environ.get("CRASH_PLANT", "").split(",")):
         PLANTS[name]()
     os.environ["PGAPPNAME"] = f"rb-{os.getpid()}"
@@ -42,6 +46,11 @@ def become(arguments: list[str]) -> NoReturn:
     sys.argv = ["flask", "--app", "app", *arguments]
     main()
     raise SystemExit(0)
+
+
+def set_clock_wrong(seconds: float) -> None:
+    """This process's wall clock, as all its Python code and libraries see it; the monotonic one is left alone."""
+    time_machine.travel(datetime.now(UTC) + timedelta(seconds=seconds), tick=True).start()
 
 
 def fork(order: dict[str, Any]) -> int:
