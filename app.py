@@ -197,6 +197,7 @@ def _register_errors(app: Flask) -> None:
 
     @app.errorhandler(Unauthorized)
     def answer_unauthorized(error: Unauthorized) -> Any:
+        logger.warning("refused %s %s from %s: %s", request.method, request.url_rule, request.remote_addr, error)
         return _answer_error(401, "UNAUTHORIZED", "Not authorised", str(error))
 
     @app.errorhandler(TooManyFailures)

@@ -48,6 +48,8 @@ class FailureLimit:
             limits[_name_bucket("username", username)] = MOST_BY_USERNAME
         counts = self._count_shared(list(limits)) or self._count_here(list(limits))
         waits = [left for (count, left), most in zip(counts, limits.values(), strict=True) if count > most]
+        if any(count == most + 1 for (count, _), most in zip(counts, limits.values(), strict=True)):
+            logger.warning("a flood of wrong credentials from %s is slowed down", _name_network(address))
         return TooManyFailures(words, max(1, math.ceil(max(waits)))) if waits else Unauthorized(words)
 
     def _count_shared(self, buckets: list[str]) -> list[Count]:

@@ -11,7 +11,7 @@ import secrets
 
 from pythonjsonlogger.json import JsonFormatter
 
-_FIELDS = "%(asctime)s %(levelname)s %(name)s %(message)s"
+_FIELDS = "%(levelname)s %(name)s %(message)s"
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _TRACE = "  | "  # in front of each line of a traceback, so that no text in it looks like a line of ours
 
@@ -35,9 +35,10 @@ def configure_logs(form: str, level: str) -> None:
     """Send every logger's lines to standard error in one form. Called once per process."""
     handler = logging.StreamHandler()
     if form == "json":  # escapes all that is not printable ASCII
-        handler.setFormatter(JsonFormatter(_FIELDS, rename_fields={"asctime": "at", "levelname": "level"}))
+        handler.setFormatter(JsonFormatter(_FIELDS, rename_fields={"levelname": "level"}, timestamp="at"))  # UTC
     else:
-        handler.setFormatter(_TextFormatter("%(asctime)s %(levelname)-7s %(name)s  %(message)s"))
+        line = "%(asctime)s %(levelname)-7s %(name)s  %(message)s"
+        handler.setFormatter(_TextFormatter(line, datefmt="%Y-%m-%d %H:%M:%S%z"))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)

@@ -47,6 +47,25 @@ def test_guesses_are_told_to_slow_down_and_the_right_caller_is_not(bridge: Bridg
     assert right.error()["code"] == "BAD_DATA"
 
 
+def test_what_is_refused_is_logged_without_what_was_shown(bridge: Bridge, caplog: pytest.LogCaptureFixture) -> None:
+    """From where, at which door; a flood only until it is slowed down, and then once."""
+    for _ in range(MOST_BY_USERNAME + 20):
+        bridge.push("/rms/return-orders", b"{}", authPassword="wrong-canary")
+    bridge.call("POST", "/hooks/st/key-canary", b"{}", {})
+    bridge.call("POST", "/webhooks/shopify", b"{}", {"X-Shopify-Hmac-Sha256": "hmac-canary"})
+    bridge.call("GET", "/settings", b"", {"Authorization": "Bearer token-canary"})
+    ours = [record for record in caplog.records if record.name != "uvicorn.access"]  # the product has that one off
+    told = Counter(record.getMessage().partition(":")[0] for record in ours if record.levelname == "WARNING")
+    assert told == {
+        "refused POST /rms/return-orders from 127.0.0.1": MOST_BY_USERNAME,
+        "a flood of wrong credentials from 127.0.0.1 is slowed down": 1,
+        "refused POST /hooks/st/<key> from 127.0.0.1": 1,
+        "refused POST /webhooks/shopify from 127.0.0.1": 1,
+        "refused GET /settings from 127.0.0.1": 1,
+    }
+    assert not [record for record in ours if "canary" in record.getMessage()]
+
+
 def test_one_name_is_limited_sooner_than_an_address(bridge: Bridge) -> None:
     wrong = bridge.rms_headers(authPassword="wrong")
     statuses = [bridge.call("POST", "/rms/return-orders", b"{}", wrong).status for _ in range(MOST_BY_USERNAME + 1)]

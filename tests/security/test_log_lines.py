@@ -6,6 +6,7 @@ import io
 import json
 import logging
 from collections.abc import Iterator
+from datetime import datetime
 
 import pytest
 
@@ -69,3 +70,10 @@ def test_the_json_form_is_one_object_a_line(lines: io.StringIO) -> None:
     for said in HOSTILE:
         logging.getLogger("core").info(said)
     assert [json.loads(line)["message"] for line in lines.getvalue().splitlines()] == HOSTILE
+
+
+def test_a_line_says_when_in_a_time_that_needs_no_guessing(lines: io.StringIO) -> None:
+    logging.getLogger("core").info("x")
+    text = lines.getvalue()
+    at = json.loads(text)["at"] if text.startswith("{") else text[:24]
+    assert datetime.fromisoformat(at).utcoffset() is not None

@@ -19,6 +19,10 @@ from core.reading import MAX_DEPTH
 from tests.house.source import ROOT
 from tests.integration.bridge import Bridge
 
+TYPES = {
+    *("text/html; charset=utf-8", "application/json", "text/plain; version=0.0.4; charset=utf-8"),
+    *("text/css; charset=utf-8", "text/javascript; charset=utf-8", "image/x-icon"),
+}
 EVERYWHERE = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
@@ -50,7 +54,7 @@ def ask_everything(app: Flask) -> list[TestResponse]:
     client, answers = app.test_client(), []
     for rule in app.url_map.iter_rules():
         _, path = rule.build(dict.fromkeys(rule.arguments, "1")) or ("", rule.rule)
-        for method in ("GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS"):
+        for method in ("GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "TRACE"):
             answers.append(client.open(path, method=method, query_string={"shop": "a.myshopify.com"}))
     answers += [client.get("/nothing"), client.get("/breaks"), client.get("/", headers={"Accept": "text/html"})]
     return [*answers, client.post("/rms/return-orders", data=b"x", headers={"Content-Length": str(11 * 1024 * 1024)})]
@@ -75,6 +79,23 @@ def test_every_answer_carries_the_headers_and_no_cookie(app: Flask) -> None:
         )
         assert "Set-Cookie" not in answer.headers
         assert answer.headers["Cache-Control"]
+
+
+def test_every_body_says_its_type_and_no_method_gives_a_request_back(app: Flask) -> None:
+    for answer in ask_everything(app):
+        kind = answer.headers.get("Content-Type", "")
+        assert not answer.data or kind in TYPES, (answer.request.path, kind)
+        if answer.request.method == "TRACE":
+            assert answer.status_code in (401, 404, 405), answer.request.path
+
+
+def test_no_script_of_ours_keeps_anything_in_the_browser() -> None:
+    scripts = sorted((ROOT / "shopify_app/static").glob("*.js"))
+    assert scripts
+    kept = re.compile(
+        r"localStorage|sessionStorage|indexedDB|document\.cookie|caches\.|innerHTML|insertAdjacentHTML|eval\("
+    )
+    assert [(path.name, one[0]) for path in scripts for one in kept.finditer(path.read_text())] == []
 
 
 def test_no_policy_lets_a_page_run_what_stands_in_it(app: Flask) -> None:
