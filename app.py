@@ -193,6 +193,8 @@ def _register_errors(app: Flask) -> None:
 
     @app.errorhandler(BadInput)
     def answer_bad_input(error: BadInput) -> Any:
+        where = f"{request.method} {request.url_rule} from {request.remote_addr}"
+        logger.info("not taken: %s: %s faults in the body", where, len(error.faults))  # they quote it: not told here
         return _answer_error(400, "BAD_DATA", "The body cannot be taken", "; ".join(error.faults))
 
     @app.errorhandler(Unauthorized)

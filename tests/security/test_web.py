@@ -77,7 +77,7 @@ def test_every_answer_carries_the_headers_and_no_cookie(app: Flask) -> None:
         assert answer.headers.getlist("Strict-Transport-Security") == (
             ["max-age=31536000; includeSubDomains"] if secure else []
         )
-        assert "Set-Cookie" not in answer.headers
+        assert not {"Set-Cookie", "Access-Control-Allow-Origin", "Server"} & set(answer.headers.keys())
         assert answer.headers["Cache-Control"]
 
 
@@ -87,6 +87,14 @@ def test_every_body_says_its_type_and_no_method_gives_a_request_back(app: Flask)
         assert not answer.data or kind in TYPES, (answer.request.path, kind)
         if answer.request.method == "TRACE":
             assert answer.status_code in (401, 404, 405), answer.request.path
+
+
+@pytest.mark.parametrize("path", ["../app.py", "..%2fapp.py", "%2e%2e/app.py", "....//app.py", "/etc/passwd", "", "."])
+def test_nothing_but_what_belongs_to_the_pages_is_served(app: Flask, path: str) -> None:
+    assert app.test_client().get("/static/pages.css").status_code == 200
+    assert app.test_client().get(f"/static/{path}", follow_redirects=True).status_code in (400, 404)
+    for place in ("/.git/config", "/.env", "/app.py", "/instance/returnbridge.db", "/requirements.txt"):
+        assert app.test_client().get(place).status_code == 404
 
 
 def test_no_script_of_ours_keeps_anything_in_the_browser() -> None:
