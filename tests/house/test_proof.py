@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import ast
 import re
 
 import pytest
 
-from tests.house.source import ROOT
+from tests.house.pages import find_file, list_defined, read_page
 
-PAGE = (ROOT / "docs" / "proof.md").read_text()
+PAGE = read_page("proof.md")
 NAMED = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
 CHAPTERS = re.split(r"^## ", PAGE, flags=re.MULTILINE)[1:]
 OVER_SOCKETS = ("tests/flows/", "tests/contract/")
 
 
-def list_tests(path: str) -> set[str]:
-    """The tests a file defines at its top."""
-    return {one.name for one in ast.parse((ROOT / path).read_text()).body if isinstance(one, ast.FunctionDef)}
-
-
 @pytest.mark.parametrize(("path", "name"), sorted(set(NAMED.findall(PAGE))))
 def test_a_named_test_exists(path: str, name: str) -> None:
-    assert name in list_tests(path)
+    assert name in list_defined(find_file(path))
 
 
 def test_there_are_eleven_chapters_each_played_end_to_end() -> None:
