@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
+import math
 import re
 import socket
 import ssl
 import threading
+from concurrent.futures import Future
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -28,11 +30,16 @@ _LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
 _NUMBER = re.compile(r"\d+|0[xX][0-9A-Fa-f]*")  # a last label like this makes some readers see an IPv4 address
 _URL = re.compile(r"[\x21-\x7e]{1,2000}")
 _LONGEST_SECONDS = 60.0  # of a socket operation outside any call
-_calls = threading.local()  # `end`: when this thread's call must be over, on the monotonic clock
+# of this thread's call: `end`, when it must be over on the monotonic clock; `left`, how many bytes it may still read
+_calls = threading.local()
 
 
 class _Deadlined:
-    """A socket on which no read or write outlasts the call: a far side that drips bytes cannot hold a worker."""
+    """A socket on which no read or write outlasts the call, and no more is read than a call may read.
+
+    A far side that drips bytes cannot hold a worker, and none of the layers above can be talked into reading on for
+    ever, such as by a chunk of -1 bytes.
+    """
 
     def _spend(self) -> None:
         left = getattr(_calls, "end", monotonic() + _LONGEST_SECONDS) - monotonic()
@@ -42,7 +49,11 @@ class _Deadlined:
 
     def recv_into(self, *args: Any, **kwargs: Any) -> int:
         self._spend()
-        return int(super().recv_into(*args, **kwargs))  # type: ignore[misc] # as above
+        count = int(super().recv_into(*args, **kwargs))  # type: ignore[misc] # as above
+        _calls.left = getattr(_calls, "left", math.inf) - count
+        if _calls.left < 0:
+            raise OSError("the answer is too large")
+        return count
 
     def send(self, *args: Any, **kwargs: Any) -> int:
         self._spend()
@@ -98,9 +109,9 @@ def watch_deadline(context: ssl.SSLContext) -> ssl.SSLContext:
     return context
 
 
-def set_deadline(end: float) -> None:
-    """This thread's call must be over then, on the monotonic clock."""
-    _calls.end = end
+def set_limits(end: float, most_bytes: int) -> None:
+    """This thread's call must be over then, on the monotonic clock, and have read no more than so much."""
+    _calls.end, _calls.left = end, most_bytes
 
 
 class AddressGuard:
@@ -139,7 +150,7 @@ class AddressGuard:
         why = "http:// is only for the networks of ALLOW_PRIVATE_NETWORKS" if plain else "it leads to a private address"
         failure: Exception = Permanent(f"{host} is refused: {why}")
         end = monotonic() + timeout  # of all its addresses together
-        for family, kind, protocol, _, place in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        for family, kind, protocol, _, place in _look_up(host, port, timeout):
             if not self.allows(str(place[0]), plain=plain):
                 continue
             try:
@@ -160,6 +171,24 @@ class AddressGuard:
             connection.close()
             raise
         return connection
+
+
+def _look_up(host: str, port: int, seconds: float) -> list[Any]:
+    """The addresses of a name, as `getaddrinfo` gives them. Raises TimeoutError.
+
+    That call knows no deadline, and who owns the name may have its servers answer late: it runs in a thread of its own,
+    which is left behind.
+    """
+    found: Future[list[Any]] = Future()
+
+    def ask() -> None:
+        try:
+            found.set_result(list(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)))
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is raised where the answer is waited for
+            found.set_exception(error)
+
+    threading.Thread(target=ask, daemon=True, name="resolver").start()
+    return found.result(seconds)
 
 
 def _is_special(*addresses: Address) -> bool:

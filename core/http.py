@@ -21,10 +21,10 @@ from requests.adapters import HTTPAdapter
 from urllib3 import PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import NewConnectionError
+from urllib3.exceptions import HTTPError, NewConnectionError
 from urllib3.util.ssl_ import create_urllib3_context
 
-from core.addresses import AddressGuard, set_deadline, watch_deadline
+from core.addresses import AddressGuard, set_limits, watch_deadline
 from core.clock import monotonic
 from core.errors import AccessRefused, Ambiguous, Gone, Permanent, Throttled, Transient
 from core.failpoints import hit
@@ -32,6 +32,7 @@ from core.failpoints import hit
 CONNECT_SECONDS = 3.05
 DEADLINE_SECONDS = 10.0  # a whole call, well inside the send deadline's share of a lease
 MAX_ANSWER_BYTES = 5 * 1024 * 1024
+_MOST_WIRE_BYTES = MAX_ANSWER_BYTES + 1024 * 1024  # with its head, and the heads of its chunks
 _EXCERPT_CHARACTERS = 500
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\xa0-\xff]*")
@@ -105,12 +106,18 @@ def speak_until(moment: float) -> Iterator[None]:
         del _speaking.until
 
 
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """None: `requests` prepares even a redirect that is not followed, and reads its whole body into memory."""
+        return None
+
+
 class HttpDoor:
     """Sends one request and returns the answer; holds no cookies, follows no redirect, uses no proxy."""
 
     def __init__(self, allowed_networks: tuple[str, ...] = ()):
         self.guard = AddressGuard(allowed_networks)
-        self._session = requests.Session()
+        self._session = _Session()
         self._session.trust_env = False
         self._session.cookies.set_policy(_NoCookies())
         for scheme in ("http://", "https://"):
@@ -140,7 +147,7 @@ class HttpDoor:
         end = monotonic() + deadline_seconds
         if end > getattr(_speaking, "until", math.inf):
             raise Transient("too little of the lease was left for another call")
-        set_deadline(end)
+        set_limits(end, _MOST_WIRE_BYTES)
         try:
             with self._session.request(
                 method, url, params=params, data=content, headers=sent_headers, stream=True,
@@ -151,7 +158,8 @@ class HttpDoor:
             return answer
         except requests.exceptions.ConnectionError as error:
             raise _classify_broken(error) from None
-        except requests.exceptions.RequestException as error:
+        except (requests.exceptions.RequestException, HTTPError, ValueError) as error:
+            # ValueError: what the layers below make of an answer no server should give, e.g. a chunk of -5 bytes
             raise Ambiguous(f"no answer: {type(error).__name__}") from None
 
 

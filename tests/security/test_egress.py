@@ -12,8 +12,8 @@ from core.addresses import AddressGuard
 from core.errors import BadInput, Fault, Permanent
 from core.http import HttpDoor
 from core.settings import parse_settings
+from tests.hostile.servers import Hostile, answer, hostile
 from tests.security.addresses import REBOUND_NAMES, TRICKS, Bad, list_bad_hosts
-from tests.unit.hostile_servers import Hostile, answer, hostile
 
 DOORS = {"closed": HttpDoor(), "another network": HttpDoor(("10.99.0.0/16",))}
 SCHEMES = ("https", "http")

@@ -14,7 +14,7 @@ import pytest
 from core.clock import monotonic
 from core.errors import Ambiguous, Fault, Permanent, Transient
 from core.http import HttpDoor, raise_for_answer, speak_until
-from tests.unit.hostile_servers import Act, answer, hostile, say
+from tests.hostile.servers import Act, answer, hostile, say
 
 DOOR = HttpDoor(("127.0.0.0/8", "::1/128"))
 CLOSED = HttpDoor()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
 
 Act = Callable[[socket.socket], None]
+_MOST_BYTES = 16 * 1024 * 1024
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
 class Hostile:
@@ -34,7 +37,7 @@ class Hostile:
 
     def _serve(self, connection: socket.socket) -> None:
         with contextlib.suppress(OSError):
-            self.requests.append(connection.recv(65536))
+            self.requests.append(read_request(connection))
             self._act(connection)
         connection.close()
 
@@ -44,6 +47,21 @@ class Hostile:
         for one in self.connections:
             with contextlib.suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
+
+
+def read_request(connection: socket.socket) -> bytes:
+    """A request with its whole body, or what came of it before the caller hung up."""
+    raw = connection.recv(65536)
+    while raw and len(raw) < _MOST_BYTES:
+        head, end, body = raw.partition(b"\r\n\r\n")
+        length = _LENGTH.search(head)
+        if end and len(body) >= (int(length[1]) if length else 0):
+            break
+        more = connection.recv(65536)
+        if not more:
+            break
+        raw += more
+    return raw
 
 
 @contextlib.contextmanager
