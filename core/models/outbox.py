@@ -16,6 +16,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -100,6 +101,7 @@ class Endpoint(Base):
     not take our credentials); gone (it said that it is no more). Until `rests_until` nobody calls it, whatever the
     state; after that one that is not working gets one probe at a time. `words` are the far side's own.
     `failures` are counted in a row, since `failing_since`; `pauses`: how often it was left alone since it last worked.
+    `quick`: its last call was answered without much waiting, so that its effects hold nobody's hands for long.
     `calls_per_minute` is how many calls were allowed last (null: as many as one likes; `call_slots` has them).
     `points` of `most_points` were left of a cost budget at `points_at`, and come back at `points_per_second`.
     """
@@ -114,6 +116,7 @@ class Endpoint(Base):
     failures: Mapped[int] = mapped_column(Integer, default=0)
     failing_since: Mapped[datetime | None] = mapped_column(Moment)
     pauses: Mapped[int] = mapped_column(Integer, default=0)
+    quick: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     calls_per_minute: Mapped[int | None] = mapped_column(Integer)
     points: Mapped[float | None] = mapped_column(Float)
     most_points: Mapped[float | None] = mapped_column(Float)

@@ -1,8 +1,8 @@
 """Claiming what is due in the outbox: fair between shops and their far sides, and cheap however much waits.
 
 The far sides that have something due take turns, those with the least under way first, and each has at most a few
-effects under way, however many workers there are: what waits for one never stands in the way of another. One that rests
-is passed over without a look at what waits for it.
+effects under way, however many workers there are: what waits for one never stands in the way of another. Those that do
+not answer at once share some of a caller's hands. One that rests is passed over without a look at what waits for it.
 """
 
 from __future__ import annotations
@@ -82,14 +82,20 @@ class _Turn:
     name: str
     most_urgent: int  # priority of what is due
     under_way: int
-    doubtful: bool  # its last call failed
+    failed: bool  # its last call did
+    quick: bool  # its last call was answered at once
+
+    @property
+    def doubtful(self) -> bool:
+        """True when it may keep whoever calls it waiting."""
+        return self.failed or not self.quick
 
 
 def claim_effects(session: Session, limit: int, most_doubtful: int | None = None) -> list[Claim]:
     """Lease up to `limit` due effects, of each far side the most urgent first.
 
-    At most `most_doubtful` of them go to far sides whose last call failed, so that a caller with few hands does not
-    spend all of them on waiting for answers that do not come.
+    At most `most_doubtful` of them go to far sides whose last call failed or took its time, or that were never called,
+    so that a caller with few hands does not spend all of them on waiting for answers that come late or never.
     """
     _take_back_expired(session)
     _adopt_strays(session)
@@ -99,14 +105,20 @@ def claim_effects(session: Session, limit: int, most_doubtful: int | None = None
     while turns and len(claims) < limit:
         more: list[_Turn] = []  # those that took all they were given, and may have what others left
         for place, turn in enumerate(turns):
-            share = -(-(limit - len(claims)) // (len(turns) - place))  # rounded up: what is left, by who is left
-            share = min(share, doubts) if turn.doubtful else share
+            share = _divide(limit - len(claims), len(turns) - place)
+            if turn.doubtful:
+                share = min(share, _divide(doubts, sum(one.doubtful for one in turns[place:])))
             taken = _claim_at(session, turn, share) if share > 0 else []
             doubts -= len(taken) if turn.doubtful else 0
             claims += taken
-            more += [turn] if taken and len(taken) == share and not turn.doubtful else []
+            more += [turn] if taken and len(taken) == share and not turn.failed else []
         turns = more
     return claims
+
+
+def _divide(left: int, among: int) -> int:
+    """What one may have of what is left, rounded up."""
+    return -(-left // among)
 
 
 def find_due(session: Session) -> bool:
@@ -151,7 +163,7 @@ def _adopt_strays(session: Session) -> None:
 def _find_turns(session: Session) -> list[_Turn]:
     """Far sides that may take something now, in the order of their turns; equals in any order."""
     turns = [_Turn(*row) for row in session.execute(_select_turns())]
-    free = [one for one in turns if one.most_urgent is not None and one.under_way < _room(doubtful=one.doubtful)]
+    free = [one for one in turns if one.most_urgent is not None and one.under_way < _room(failed=one.failed)]
     return sorted(free, key=lambda turn: (turn.under_way, random.random()))  # noqa: S311 - a lot, no secret
 
 
@@ -163,13 +175,14 @@ def _select_turns() -> Select[Any]:
     looks = [due.where(Effect.priority == one).correlate(Endpoint).scalar_subquery() for one in PRIORITIES]
     first = func.coalesce(*looks)
     counted = select(func.count()).select_from(Effect).where(theirs, Effect.state == _SENDING)
-    doubtful = or_(Endpoint.failures > 0, Endpoint.state != "working")
-    query = select(Endpoint.shop_id, Endpoint.name, first, counted.correlate(Endpoint).scalar_subquery(), doubtful)
+    failed = or_(Endpoint.failures > 0, Endpoint.state != "working")
+    under_way = counted.correlate(Endpoint).scalar_subquery()
+    query = select(Endpoint.shop_id, Endpoint.name, first, under_way, failed, Endpoint.quick)
     return query.where(_is_live(Endpoint.shop_id), _is_awake())
 
 
-def _room(*, doubtful: bool) -> int:
-    return 1 if doubtful else IN_FLIGHT
+def _room(*, failed: bool) -> int:
+    return 1 if failed else IN_FLIGHT
 
 
 def _claim_at(session: Session, turn: _Turn, share: int) -> list[Claim]:
@@ -180,11 +193,11 @@ def _claim_at(session: Session, turn: _Turn, share: int) -> list[Claim]:
         return []
     under_way = session.scalars(_count_under_way(), place).one()
     probe = endpoint.state != "working"
-    doubtful = probe or endpoint.failures > 0
-    ids = _choose(session, endpoint, turn.most_urgent, min(share, _room(doubtful=doubtful) - under_way), under_way)
+    failed = probe or endpoint.failures > 0
+    ids = _choose(session, endpoint, turn.most_urgent, min(share, _room(failed=failed) - under_way), under_way)
     if probe and ids:
         endpoint.rests_until = db_now(PROBE_SECONDS)
-    return _lease(session, ids, doubtful=doubtful, probe=probe)
+    return _lease(session, ids, doubtful=failed or not endpoint.quick, probe=probe)
 
 
 @cache

@@ -53,7 +53,7 @@ def deliver(runtime: Runtime, limit: int = 8) -> int:
 
 
 def claim_due(runtime: Runtime, limit: int, most_doubtful: int | None = None) -> list[Claim]:
-    """Lease up to `limit` due effects, at most `most_doubtful` of them for far sides whose last call failed."""
+    """Lease up to `limit` due effects, at most `most_doubtful` of them for far sides that may keep us waiting."""
     if limit <= 0:
         return []
     with runtime.database.write("claim") as session:

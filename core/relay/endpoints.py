@@ -17,6 +17,7 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from core.clock import monotonic
 from core.db import Database, db_now, insert_once, read_clock
 from core.domain.effects import EffectKind
 from core.errors import AccessRefused, Ambiguous, Fault, Gone, Throttled, Transient
@@ -29,6 +30,7 @@ WORKING, DOWN, REFUSED, GONE = "working", "down", "refused", "gone"
 PROBE_SECONDS = 30.0  # one that does not work is called at most this often
 FAILURES = 5  # in a row, and over at least so many seconds: then it is down
 FAILING_SECONDS = 10.0
+QUICK_SECONDS = 2.0  # an answer within it keeps no hands waiting
 _PACE = (0.0, 1.0, 3.0, 6.0)  # seconds of rest after the first failures in a row: it is not hammered until it is down
 _LONGEST_SECONDS = 600.0
 _FOR_EVER_SECONDS = 10 * 365 * 86_400.0  # until the settings change
@@ -83,6 +85,7 @@ class Call:
     urgent: bool
     probe: bool
     doubtful: bool  # its last call had failed
+    quick: bool  # its last call was answered at once
     slot: Slot | None = None
     points: tuple[float, float, float] | None = None
 
@@ -97,15 +100,17 @@ def call_endpoint(
     if isinstance(begun, Throttled):
         raise begun
     verdict: Fault | None = None
+    began = monotonic()
     try:
         yield begun
     except Fault as error:
         verdict = error
         raise
     finally:
-        if begun.slot or begun.points or begun.doubtful or verdict is not None:
+        quick = monotonic() - began < QUICK_SECONDS
+        if begun.slot or begun.points or begun.doubtful or verdict is not None or quick != begun.quick:
             with database.write() as session:
-                _end(session, begun, verdict)
+                _end(session, begun, verdict, quick=quick)
 
 
 def _begin(session: Session, shop_id: int, name: str, limit: int | None, cost: float) -> Call | Throttled:
@@ -115,7 +120,8 @@ def _begin(session: Session, shop_id: int, name: str, limit: int | None, cost: f
     endpoint = _lock(session, shop_id, name)
     mine = errand is not None and (errand.shop_id, errand.endpoint) == (shop_id, name)
     priority = errand.priority if errand is not None and mine else LOOK_PRIORITY
-    call = Call(shop_id, name, mine, mine and errand is not None and errand.probe, _is_doubtful(endpoint))
+    probe = mine and errand is not None and errand.probe
+    call = Call(shop_id, name, mine, probe, _is_doubtful(endpoint), endpoint.quick)
     rest = _seconds_of_rest(session, endpoint)
     if not call.probe and rest > 0:
         return Throttled(f"{name} is left alone for a while: {endpoint.words}", min(rest, _LONGEST_SECONDS))
@@ -159,8 +165,9 @@ def _wait_for_points(session: Session, endpoint: Endpoint, seconds: float, *, ur
     return Throttled(f"{endpoint.name}: its cost budget is spent", seconds)
 
 
-def _end(session: Session, call: Call, verdict: Fault | None) -> None:
+def _end(session: Session, call: Call, verdict: Fault | None, *, quick: bool) -> None:
     endpoint = _lock(session, call.shop_id, call.name)
+    endpoint.quick = quick
     if call.slot is not None:
         free_slot(session, call.shop_id, call.name, call.slot)
     if call.points is not None:

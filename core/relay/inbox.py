@@ -39,7 +39,7 @@ class LeaseLost(Exception):
 class Claim:
     """A leased row and the fence it was leased under.
 
-    `doubtful`: it goes to a far side whose last call failed; `probe`: to one that is left alone, to find out.
+    `doubtful`: it goes to a far side that may keep its caller waiting; `probe`: to one that is left alone, to find out.
     """
 
     id: int

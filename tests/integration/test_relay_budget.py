@@ -70,7 +70,7 @@ class Caller:
     def end(self, call: Call) -> None:
         self.open.remove(call)
         with self.database.write() as session:
-            endpoints._end(session, call, None)
+            endpoints._end(session, call, None, quick=True)
 
     def end_all(self) -> None:
         while self.open:

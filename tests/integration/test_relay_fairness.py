@@ -86,9 +86,18 @@ def test_one_that_failed_last_gets_one_at_a_time_and_few_hands(relay: RelayStage
     with relay.runtime.database.write() as session:
         for shop in shops[:5]:
             session.get_one(Endpoint, (shop, "oms")).failures = 1
+        session.get_one(Endpoint, (shops[5], "oms")).quick = True
     claimed = Counter(one.shop_id for one in claim(relay, 100, most_doubtful=3))
     assert claimed[shops[5]] == 3
     assert sorted(claimed[shop] for shop in shops[:5]) == [0, 0, 1, 1, 1]
+
+
+def test_those_who_were_never_called_share_the_few_hands(relay: RelayStage) -> None:
+    for number in range(3):
+        for name in ("a", "b"):
+            relay.want(f"{name}{number}", kind=PARTNER_FORWARD_RETURN, params={"partner": name})
+    claimed = Counter(one.endpoint for one in claim(relay, 8, most_doubtful=4))
+    assert claimed == {"partner:a": 2, "partner:b": 2}
 
 
 def test_verdicts_then_known_exchanges_then_the_rest(relay: RelayStage) -> None:

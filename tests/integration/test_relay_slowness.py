@@ -15,6 +15,7 @@ from core.domain.effects import OMS_UNHOLD_ORDER, PARTNER_FORWARD_RETURN
 from core.models import Effect, Endpoint, Event, Finding
 from core.registry import Done, Job, handled
 from core.relay import endpoints
+from core.relay.crew import HANDS
 from core.relay.endpoints import call_endpoint
 from core.relay.jobs import work
 from core.watch import EndpointWatch
@@ -60,6 +61,37 @@ def test_a_black_hole_delays_no_healthy_partner(relay: RelayStage, hang: Callabl
     ]
     assert run_until(relay, lambda: all(relay.effect(one).state == "done" for one in healthy))
     assert relay.states().count("done") == len(healthy)
+
+
+def test_however_many_hang_who_answers_at_once_finds_free_hands(relay: RelayStage, hang: Callable[[], None]) -> None:
+    """Three that were never called before could take all hands among them, four each."""
+    holes = [f"partner:hole{number}" for number in range(3)]
+    send_over(relay, dict.fromkeys(holes, hang))
+    relay.want("met", kind=PARTNER_FORWARD_RETURN, params={"partner": "well"})
+    assert work(relay.runtime, 9)
+    for number in range(12):
+        relay.want(f"{number}", kind=PARTNER_FORWARD_RETURN, params={"partner": f"hole{number % 3}"})
+    late: list[int | None] = []
+
+    def is_late_one_through() -> bool:
+        if not late and relay.states().count("sending") >= HANDS // 2:
+            late.append(relay.want("late", kind=PARTNER_FORWARD_RETURN, params={"partner": "well"}))
+        return bool(late) and relay.effect(late[0]).state == "done"
+
+    assert run_until(relay, is_late_one_through)
+    assert relay.states().count("sending") == HANDS // 2
+
+
+@pytest.mark.parametrize(("seconds", "quick"), [(0.0, True), (0.3, False)])
+def test_who_takes_its_time_is_known_for_it_until_it_answers_at_once(
+    relay: RelayStage, monkeypatch: pytest.MonkeyPatch, seconds: float, quick: bool
+) -> None:
+    monkeypatch.setattr(endpoints, "QUICK_SECONDS", 0.2)
+    for pause in (0.3 - seconds, seconds):
+        with call_endpoint(relay.runtime.database, relay.shop_id, "partner:it"):
+            time.sleep(pause)
+    with relay.runtime.database.read() as session:
+        assert session.get_one(Endpoint, (relay.shop_id, "partner:it")).quick is quick
 
 
 def test_a_far_side_that_hangs_delays_no_thinking_and_no_other_shop(

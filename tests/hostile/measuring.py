@@ -1,0 +1,185 @@
+"""What a hostile run watches while it lasts, and what it says at its end."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import statistics
+import time
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+
+import psutil
+from sqlalchemy import Row, func, select
+
+from core.http import DEADLINE_SECONDS
+from core.models import Attempt, Effect, Endpoint
+from core.relay.endpoints import DOWN, PROBE_SECONDS
+from tests.hostile.street import Street
+
+MOST_RATIO = 1.10  # of the healthy ones' p95 beside hostile ones to their p95 alone
+MOST_MEGABYTES = 300.0
+MOST_ATTEMPT_SECONDS = DEADLINE_SECONDS + 1.0  # the rows' stamps are taken around the call
+_LOOSE_SECONDS = 0.2
+Place = tuple[int, str]  # shop, endpoint
+
+
+@dataclass(frozen=True)
+class Window:
+    """A stretch of the run."""
+
+    kind: str
+    began: float
+    ended: float
+
+
+class Watcher:
+    """Looks now and then. `downs`: since when an endpoint has been left alone; `connections`: the worker's most."""
+
+    def __init__(self, street: Street):
+        self._street = street
+        self._worker = psutil.Process(street.processes["worker"].pid)
+        self.connections = 0
+        self.downs: dict[Place, datetime] = {}
+
+    def watch(self, kind: str, seconds: float) -> Window:
+        """Let so much time go by."""
+        began, used = time.time(), self._used_seconds
+        while time.time() < began + seconds:
+            time.sleep(0.5)
+            self._look()
+        share = (self._used_seconds - used) / seconds
+        print(f"  {kind} for {seconds:.0f} s; the worker used {share:.0%} of a CPU", flush=True)
+        return Window(kind, began, time.time())
+
+    def _look(self) -> None:
+        with contextlib.suppress(psutil.Error):
+            self.connections = max(self.connections, len(self._worker.net_connections("tcp")))
+        with self._street.runtime.database.read() as session:
+            rows = session.execute(
+                select(Endpoint.shop_id, Endpoint.name, Endpoint.since).where(Endpoint.state == DOWN)
+            )
+            for shop_id, name, since in rows:
+                self.downs.setdefault((shop_id, name), since)
+
+    @property
+    def _used_seconds(self) -> float:
+        used = self._worker.cpu_times()
+        return float(used.user + used.system)
+
+    def wait_for_healthy(self) -> None:
+        """Until all that the healthy shops want is done; bounded."""
+        ids = [one.shop_id for one in self._street.healthy]
+        query = select(func.count()).where(Effect.shop_id.in_(ids), Effect.state != "done")
+        until = time.monotonic() + 15
+        while time.monotonic() < until:
+            with self._street.runtime.database.read() as session:
+                if session.scalars(query).one() == 0:
+                    return
+            time.sleep(0.2)
+
+    @property
+    def peak_megabytes(self) -> float:
+        """The most memory the worker ever held."""
+        status = Path(f"/proc/{self._worker.pid}/status").read_text()
+        line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) / 1024
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One effect at a healthy far side; `seconds` from its making until it was received, None when it never was."""
+
+    shop_id: int
+    made: float
+    seconds: float | None
+
+
+def judge(street: Street, watcher: Watcher, windows: list[Window], refused: list[int]) -> bool:
+    """Print the figures, and whether each bound held."""
+    deliveries = list_deliveries(street)
+    at_home = {one.shop_id for one in street.healthy}
+    mine = [one for one in deliveries if one.shop_id in at_home]
+    alone, beside = (list_p95(mine, windows, kind) for kind in ("alone", "beside"))
+    neighbours = list_p95([one for one in deliveries if one.shop_id not in at_home], windows, "beside")
+    ratio = statistics.median(beside) / statistics.median(alone)
+    lost = sum(one.seconds is None for one in mine)
+    longest = find_longest(street)
+    soonest = find_soonest_probe(street, watcher.downs)
+    called = Counter(json.loads(line)[1] for line in street.journal.read_text().splitlines())
+    print(f"deliveries of healthy shops: {len(mine)}; p95 in ms alone {in_ms(alone)}, beside {in_ms(beside)}")
+    print(f"healthy partners of the hostile shops: p95 in ms {in_ms(neighbours)}")
+    print(f"connections that hostile partners saw: {sum(called.values())}: {dict(called)}")
+    print(f"most connections the worker had at once: {watcher.connections}; endpoints left alone: {len(watcher.downs)}")
+    return all([
+        say("p95 beside, of p95 alone", ratio, MOST_RATIO),
+        say("healthy deliveries that never came, and pushes refused", lost + len(refused), 0),
+        say("worker's peak memory in MB", watcher.peak_megabytes, MOST_MEGABYTES),
+        say("longest attempt in s", longest, MOST_ATTEMPT_SECONDS),
+        say("endpoints left alone (negative), so that probes were seen", -float(len(watcher.downs)), -1),
+        say("shortest time between probes in s (negative)", -soonest, -(PROBE_SECONDS - _LOOSE_SECONDS)),
+    ])  # fmt: skip
+
+
+def say(what: str, figure: float, most: float) -> bool:
+    """One bound."""
+    holds = figure <= most
+    print(f"{'held  ' if holds else 'BROKEN'} {what}: {figure:.2f} (at most {most:g})", flush=True)
+    return holds
+
+
+def in_ms(seconds: list[float]) -> list[int]:
+    return [round(one * 1000) for one in seconds]
+
+
+def list_deliveries(street: Street) -> list[Delivery]:
+    """What went to healthy far sides, with the time it took."""
+    heard: dict[str, float] = json.loads(street.ask(street.receivers_port, "/dump"))
+    query = select(Effect).where(Effect.endpoint.in_(("oms", "partner:well")))
+    with street.runtime.database.read() as session:
+        found = []
+        for effect in session.scalars(query):
+            name = f"oms:{effect.about}" if effect.endpoint == "oms" else f"partner:{effect.key}"
+            made, at = effect.created_at.timestamp(), heard.get(name)
+            found.append(Delivery(effect.shop_id, made, None if at is None else at - made))
+        return found
+
+
+def list_p95(deliveries: list[Delivery], windows: list[Window], kind: str) -> list[float]:
+    """Each such window's 95th percentile."""
+    return [
+        statistics.quantiles([
+            one.seconds for one in deliveries if one.seconds is not None and window.began <= one.made < window.ended
+        ], n=20)[-1]
+        for window in windows
+        if window.kind == kind
+    ]  # fmt: skip
+
+
+def find_longest(street: Street) -> float:
+    """The longest attempt at anybody."""
+    with street.runtime.database.read() as session:
+        return float(session.scalars(select(func.max(Attempt.milliseconds))).one()) / 1000
+
+
+def find_soonest_probe(street: Street, downs: dict[Place, datetime]) -> float:
+    """The shortest time from when an endpoint was left alone, or from a probe, to the next call."""
+    spans = []
+    for (shop_id, name), since in downs.items():
+        calls = [row.began_at for row in _list_calls(street, shop_id, name) if row.began_at > since]
+        spans += [(later - earlier).total_seconds() for earlier, later in pairwise([since, *calls])]
+    return min(spans, default=PROBE_SECONDS)
+
+
+def _list_calls(street: Street, shop_id: int, name: str) -> list[Row[tuple[datetime]]]:
+    """Attempts that called; one that was told to wait did not."""
+    query = (
+        select(Attempt.began_at)
+        .join(Effect, Effect.id == Attempt.effect_id)
+        .where(Effect.shop_id == shop_id, Effect.endpoint == name, Attempt.result != "throttled")
+    )
+    with street.runtime.database.read() as session:
+        return list(session.execute(query.order_by(Attempt.began_at)))
