@@ -6,6 +6,7 @@ form comes back as it was typed, and a form of yesterday is refused with what ch
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,6 +17,7 @@ from sqlalchemy.orm import Session
 from core.errors import BadInput, Outdated
 from core.flows import credentials
 from core.flows.changes import Save, list_saves
+from core.flows.credentials import Restriction, find_restriction
 from core.flows.tenants import check_settings, find_version, save_settings, show_settings
 from core.models import BridgeCredential, Effect, Shop
 from core.runtime import Runtime
@@ -38,6 +40,32 @@ SYSTEM_NAMES = {"rms": "Increff RMS", "oms": "Increff OMS"}
 
 
 @dataclass(frozen=True)
+class Callers:
+    """What a system's callers must show beside their credential, as stored or as typed, with faults by field."""
+
+    networks: str = ""  # one a line
+    auth_domain: str = ""
+    faults: Mapping[str, list[str]] = field(default_factory=dict)
+
+    @classmethod
+    def show(cls, restriction: Restriction) -> Callers:
+        """As it is stored."""
+        return cls("\n".join(restriction.networks), restriction.auth_domain or "")
+
+    def read(self) -> Restriction:
+        """What it says."""
+        return Restriction(self.auth_domain.strip() or None, tuple(self.networks.replace(",", " ").split()))
+
+    def refuse(self, faults: list[str]) -> Callers:
+        """The same with what is wrong."""
+        placed: dict[str, list[str]] = {}
+        for fault in faults:
+            name, _, words = fault.partition(": ")
+            placed.setdefault(name, []).append(words)
+        return replace(self, faults=placed)
+
+
+@dataclass(frozen=True)
 class Page:
     """What the page shows, beside what is stored. `secret` is a credential just made, shown this once."""
 
@@ -49,6 +77,7 @@ class Page:
     going_live: Settings | None = None
     trials: dict[str, Trial] = field(default_factory=dict)
     secret: tuple[str, credentials.NewCredential] | None = None
+    callers: dict[str, Callers] = field(default_factory=dict)  # by system, where what was typed is refused
     status: int = 200
 
 
@@ -73,6 +102,12 @@ def add_settings_page(pages: Blueprint, runtime: Runtime) -> None:
             shop = session.get_one(Shop, current_shop_id())
             made = credentials.rotate_credential(session, shop, system, actor())
         return _render(runtime, Page(secret=(system, made)))
+
+    @pages.post("/settings/credentials/<system>/callers")
+    def restrict_callers(system: str) -> Answer:
+        if system not in SYSTEM_NAMES:
+            return render_template("missing.html"), 404
+        return _render(runtime, _restrict(runtime, system))
 
 
 @dataclass(frozen=True)
@@ -159,6 +194,17 @@ def _test(runtime: Runtime, typed: _Typed, system: str) -> Page:
     return replace(typed.page, trials={system: try_connection(runtime, current_shop_id(), settings, called)})
 
 
+def _restrict(runtime: Runtime, system: str) -> Page:
+    typed = Callers(request.form.get("networks", ""), request.form.get("auth_domain", ""))
+    try:
+        with runtime.database.write() as session:
+            shop = session.get_one(Shop, current_shop_id())
+            credentials.restrict_credentials(session, shop, system, typed.read(), actor())
+    except BadInput as error:
+        return Page(callers={system: typed.refuse(error.faults)}, status=422)
+    return Page(notice=f"Saved: who may call as {SYSTEM_NAMES[system]}")
+
+
 def _render(runtime: Runtime, page: Page) -> Answer:
     shop_id = current_shop_id()
     with runtime.database.read() as session:
@@ -178,6 +224,7 @@ def _render(runtime: Runtime, page: Page) -> Answer:
             secret_names=_name_secrets(form, shown),
             saves=list_saves(session, runtime.keyring, shop_id, limit=5),
             credentials=_list_credentials(session, shop_id),
+            callers={**_list_callers(session, shop_id), **page.callers},
             systems=SYSTEM_NAMES,
             app_url=runtime.config.app_url,
             observed=session.scalars(observed).one() if page.going_live else 0,
@@ -195,3 +242,8 @@ def _list_credentials(session: Session, shop_id: int) -> list[BridgeCredential]:
     query = select(BridgeCredential).where(BridgeCredential.shop_id == shop_id)
     listed = session.scalars(query.where(BridgeCredential.system.in_(SYSTEM_NAMES)).order_by(BridgeCredential.id))
     return list(listed)
+
+
+def _list_callers(session: Session, shop_id: int) -> dict[str, Callers]:
+    shop = session.get_one(Shop, shop_id)
+    return {system: Callers.show(find_restriction(session, shop, system)) for system in SYSTEM_NAMES}

@@ -153,6 +153,7 @@ def _make_show(runtime: Runtime) -> click.Command:
             shown = {
                 **_describe(session, shop),
                 "credentials": list(session.scalars(usernames.order_by(BridgeCredential.id))),
+                "callers": _describe_callers(session, shop),
                 "settings": tenants.show_settings(session, shop.id),
             }
         if as_json:
@@ -162,6 +163,16 @@ def _make_show(runtime: Runtime) -> click.Command:
             click.echo(f"{key}: {json.dumps(value, indent=2, default=str)}")
 
     return command
+
+
+def _describe_callers(session: Session, shop: Shop) -> dict[str, dict[str, Any]]:
+    """What the callers of each system must show beside their credential; systems without a restriction are left out."""
+    found = {}
+    for name in _SYSTEMS:
+        restriction = credentials.find_restriction(session, shop, credentials.HOOK_SYSTEMS.get(name, name))
+        if restriction != credentials.Restriction():
+            found[name] = {"auth_domain": restriction.auth_domain, "networks": restriction.networks}
+    return found
 
 
 def _make_list(runtime: Runtime) -> click.Command:

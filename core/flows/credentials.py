@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import secrets as random_secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -27,6 +27,8 @@ _HOOK_ALPHABET = "abcdefghijlmnopqrtuvwxyz0123456789"
 _HOOK_ID_LENGTH, _HOOK_SECRET_LENGTH = 10, 32  # the secret has 162 bits
 _HOOK_KEY = re.compile(f"[{_HOOK_ALPHABET}]{{{_HOOK_ID_LENGTH + _HOOK_SECRET_LENGTH}}}")
 _NOBODY = hash_secret("")
+_MOST_NETWORKS = 100
+_HEADER_TEXT = re.compile(r"[\x21-\x7e]?|[\x21-\x7e][\x20-\x7e]{0,253}[\x21-\x7e]")  # servers trim what is outside
 
 
 class Headers(Protocol):
@@ -113,16 +115,27 @@ def restrict_credentials(
     session: Session, shop: Shop, system: str, restriction: Restriction, actor: str = COMMAND_LINE
 ) -> None:
     """From now on callers of this system must show this too. Raises BadInput, also when there is no credential."""
-    faults = [f"network: {one[:60]!r} is not an address or a CIDR" for one in restriction.networks if not _parse(one)]
+    faults = list(_find_faults(restriction))
     if faults:
         raise BadInput(faults)
-    values = {"auth_domain": restriction.auth_domain, "networks": [str(_parse(one)) for one in restriction.networks]}
+    networks = list(dict.fromkeys(str(_parse(one)) for one in restriction.networks))
+    values = {"auth_domain": restriction.auth_domain or None, "networks": networks}
     changed = session.execute(
         update(BridgeCredential).where(*_of(shop, system)).values(values).returning(BridgeCredential.id)
     )
     if not changed.all():
         raise BadInput([f"{system}: there is no credential yet, make one with: shops rotate"])
     audit(session, shop.id, actor, "credential.restricted", system, **values)
+
+
+def _find_faults(restriction: Restriction) -> Iterator[str]:
+    for one in restriction.networks:
+        if not _parse(one):
+            yield f"networks: {one[:60]!r} is not an address or a network such as 203.0.113.0/24"
+    if len(restriction.networks) > _MOST_NETWORKS:
+        yield f"networks: more than {_MOST_NETWORKS}"
+    if not _HEADER_TEXT.fullmatch(restriction.auth_domain or ""):
+        yield "authDomainName: must be printable ASCII, at most 255 characters"
 
 
 def find_restriction(session: Session, shop: Shop, system: str) -> Restriction:

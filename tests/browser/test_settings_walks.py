@@ -164,6 +164,28 @@ def test_a_credential_is_shown_once(page: Any, stage: Stage) -> None:
     assert password not in page.frames[1].content()
 
 
+def test_who_may_call_is_said_below_the_credential(page: Any, stage: Stage) -> None:
+    frame = enter(page, stage, "/settings")
+    field(frame, "qc.max_hold_days").fill("9")
+    field(frame, "networks").fill("203.0.113.0/33")
+    press(frame, "Save who may call", "#credentials")
+    expect(frame.get_by_text("is not an address or a network")).to_be_visible()
+    expect(field(frame, "networks")).to_have_value("203.0.113.0/33")
+    field(frame, "networks").fill("203.0.113.0/24")
+    field(frame, "auth_domain").fill("increff")
+    press(frame, "Save who may call", "#credentials")
+    expect_banner(frame, "Saved: who may call as Increff RMS")
+    expect(field(frame, "qc.max_hold_days")).to_have_value("9")  # what is typed elsewhere stays
+    with stage.runtime.database.read() as session:
+        good, wrong = (
+            Caller(stage.credential.username, stage.credential.password, domain, "203.0.113.7")
+            for domain in ("increff", "another")
+        )
+        assert verify_credential(session, ("rms",), good) is not None
+        assert verify_credential(session, ("rms",), wrong) is None
+    assert [one for one in page.complaints if "status of 422" not in one] == []
+
+
 def test_the_settings_are_reached_by_keyboard_alone(page: Any, stage: Stage) -> None:
     frame = enter(page, stage, "/settings")
     frame.get_by_role("radio", name="Live").focus()
