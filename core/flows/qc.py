@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from core.db import db_now
@@ -24,13 +25,15 @@ from core.relay.outbox import Wanted, want
 def record_verdicts(scene: Scene, report: VerdictReport, event_id: int) -> Outcome:
     """Take a Returns Processing Update. A verdict equal to the unit's latest is nothing new.
 
-    A worker that dies gives its message to another one later: a verdict that a later message has overtaken is old.
+    Messages are thought about side by side: a verdict that a later message has overtaken is old. So a verdict that was
+    only repeated counts as heard anew, or one from in between would replace it.
     """
     order = ensure_return(scene.session, scene.shop_id, report.return_code, report.forward_code)
     latest = load_latest_verdicts(scene.session, order.id)
     overtaken = list_judged_since(scene.session, order.id, event_id)
     current = [one for one in report.verdicts if one.item_code not in overtaken]
     news = [one for one in current if not (one.item_code in latest and one.same_as(latest[one.item_code]))]
+    _note_repeats(scene.session, order.id, [one.item_code for one in current if one not in news], event_id)
     if overtaken and not news:
         return ignored(f"QC has spoken since about {', '.join(sorted(overtaken))} of return {report.return_code}")
     if not news:
@@ -82,6 +85,12 @@ def _write(session: Session, return_id: int, verdicts: list[UnitVerdict], event_
             )
         )
     session.flush()
+
+
+def _note_repeats(session: Session, return_id: int, item_codes: list[str], event_id: int) -> None:
+    mine = (VerdictRow.return_id == return_id) & VerdictRow.item_code.in_(item_codes)
+    newest = select(func.max(VerdictRow.id)).where(mine).group_by(VerdictRow.item_code)
+    session.execute(update(VerdictRow).where(VerdictRow.id.in_(newest)).values(repeated_by=event_id))
 
 
 def _relay(scene: Scene, report: VerdictReport, items: list[str], event_id: int) -> None:

@@ -65,8 +65,8 @@ def load_latest_verdicts(session: Session, return_id: int) -> dict[str, UnitVerd
 
 def list_judged_since(session: Session, return_id: int, event_id: int) -> set[str]:
     """Item codes about which a message that came after this one has been heard already."""
-    query = select(VerdictRow.item_code).where(VerdictRow.return_id == return_id, VerdictRow.event_id > event_id)
-    return set(session.scalars(query))
+    later = (VerdictRow.event_id > event_id) | (VerdictRow.repeated_by > event_id)
+    return set(session.scalars(select(VerdictRow.item_code).where(VerdictRow.return_id == return_id, later)))
 
 
 def register_return(scene: Scene, report: ReturnReport, event_id: int, content: str | None) -> Outcome:

@@ -58,7 +58,7 @@ class ReturnUnitRow(Base):
 
 
 class VerdictRow(Base):
-    """One QC verdict as heard, never altered: the newest of an item code is in force."""
+    """One QC verdict as heard: the newest of an item code is in force. Only `repeated_by` is ever altered."""
 
     __tablename__ = "verdicts"
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -69,5 +69,6 @@ class VerdictRow(Base):
     reason: Mapped[str | None] = mapped_column(Text)
     image_urls: Mapped[list[str]] = mapped_column(Json)
     event_id: Mapped[int | None] = mapped_column(ForeignKey("events.id", ondelete="SET NULL"))
+    repeated_by: Mapped[int | None] = mapped_column(BigInteger)  # the newest message that said the same once more
     heard_at: Mapped[datetime] = mapped_column(Moment)
     __table_args__ = (Index("ix_verdicts_return", "return_id", "id"),)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import select
 
 from core.db import db_now
@@ -10,20 +12,40 @@ from core.relay.jobs import work
 from tests.flows.stage import Stage
 
 
-def test_a_verdict_that_was_overtaken_changes_nothing(stage: Stage) -> None:
+def judge_late(stage: Stage, *verdicts: str) -> tuple[dict[str, Any], int]:
+    """An exchange whose verdicts came one after another; the next to last is still with a worker that died: its id."""
     order = stage.new_order([{"sku": "NEW-A", "quantity": 1}])
     stage.push_return({"A": "S"})
     stage.settle()
-    stage.judge({"A": "FAIL"})
-    with stage.runtime.database.write() as session:
-        failed = session.scalars(select(Event).order_by(Event.id.desc()).limit(1)).one()
-        failed.lease_until, number = db_now(3600), failed.id
-    stage.judge({"A": "PASS"})
-    work(stage.runtime, 20)
-    assert stage.state(order)[0] == "released"
+    for place, verdict in enumerate(verdicts, start=2):
+        stage.judge({"A": verdict})
+        if place == len(verdicts):
+            with stage.runtime.database.write() as session:
+                slow = session.scalars(select(Event).order_by(Event.id.desc()).limit(1)).one()
+                slow.lease_until, number = db_now(3600), slow.id
+        else:
+            work(stage.runtime, 20)
+    return order, number
+
+
+def think_at_last(stage: Stage, number: int) -> None:
+    """The dead worker's lease runs out, and another one takes the message."""
     with stage.runtime.database.write() as session:
         session.get_one(Event, number).lease_until = db_now(-1)
-    stage.settle()
+    work(stage.runtime, 20)
     with stage.runtime.database.read() as session:
         assert session.get_one(Event, number).outcome == "ignored"
+
+
+def test_a_verdict_that_was_overtaken_changes_nothing(stage: Stage) -> None:
+    order, number = judge_late(stage, "FAIL", "PASS")
     assert stage.state(order)[0] == "released"
+    think_at_last(stage, number)
+    assert stage.state(order)[0] == "released"
+
+
+def test_a_verdict_between_two_equal_ones_changes_nothing_when_it_is_thought_about_last(stage: Stage) -> None:
+    stage.configure({"cancel": {"cooling_off_minutes": 10}})
+    order, number = judge_late(stage, "FAIL", "PASS", "FAIL")
+    think_at_last(stage, number)
+    assert stage.state(order)[0] == "cancelling"
