@@ -19,7 +19,7 @@ from tests.crash.evidence import gather
 from tests.crash.house import House, Scale
 
 CALM_SECONDS = 120.0 * SLACK
-_MOST_BACKLOG, _SMALL_BACKLOG = 100, 5
+_MOST_BACKLOG, _SMALL_BACKLOG = 400, 5
 
 
 @dataclass
