@@ -62,7 +62,6 @@ def compress() -> None:
     endpoints._LONGEST_SECONDS = 2 * _MOST_WAIT
     processes.SWEEP_SECONDS = SWEEP_SECONDS
     db._IDLE_MILLISECONDS = round(LEASE_SECONDS * 1000)
-    processes._MODESTY = 0  # a crash run shares its machine with others
     processes._SELF = (sys.executable, "-m", "tests.crash.launch", "--alone")
     deliveries._SURE_SECONDS = 2.0 * SLACK  # five looks for a refunding cancel that seems absent
     for waits in backoff.SCHEDULES.values():

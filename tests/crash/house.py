@@ -44,6 +44,7 @@ class Scale:
     plant: str = ""
     sql: str = ""  # run once the tables are there
     cancels: int = 0
+    real_times: bool = False  # leases, time-outs and waits as operators have them
     skew: bool = False  # the processes' clocks are two hours fast, two hours slow, and right
     settle_seconds: float = SETTLE_SECONDS
     cooling_off_seconds: float = 0.6
@@ -86,7 +87,9 @@ class Launcher:
 
 
 class House:
-    """Everything that runs. `roles`: role -> process id."""
+    """Everything that runs. `roles`: role -> process id; `world`: the module that plays everybody else."""
+
+    world = "tests.crash.outside"
 
     def __init__(self, scale: Scale):
         self.scale = scale
@@ -138,20 +141,25 @@ class House:
         self.command("db", "upgrade")
         if self.scale.sql and self.postgres:
             self.postgres.execute(self.scale.sql)
-        document = self.folder / "settings.json"
-        document.write_text(json.dumps(self._write_settings()))
         shops = []
         for number in range(SHOPS):
             domain = f"crash-{number}.myshopify.com"
             added = json.loads(self.command("shops", "add", domain, "--access-token", "token"))
-            self.command("shops", "configure", domain, "--file", str(document))
+            self.configure(domain, self._write_settings(number))
             credential = added["rms"]
             shops.append(
                 {"domain": domain, "username": credential["authUsername"], "password": credential["authPassword"]}
             )
         return shops
 
-    def _write_settings(self) -> dict[str, Any]:
+    def configure(self, domain: str, settings: dict[str, Any]) -> None:
+        """Give a shop other settings."""
+        document = self.folder / "settings.json"
+        document.write_text(json.dumps(settings))
+        self.command("shops", "configure", domain, "--file", str(document))
+
+    def _write_settings(self, number: int) -> dict[str, Any]:
+        """Of the shop of this number."""
         base = f"http://127.0.0.1:{self.outside_port}"
         oms = {"base_url": f"{base}/oms", "auth_username": "u", "auth_password": "p", "default_location": "Wid234"}
         partner = {"name": "partner", "kind": "generic", "url": f"{base}/partner/all"}
@@ -178,9 +186,7 @@ class House:
         path = self.folder / "plan.json"
         path.write_text(json.dumps(plan))
         with (self.folder / "outside.log").open("ab") as log:
-            return subprocess.Popen(
-                [sys.executable, "-m", "tests.crash.outside", str(path)], cwd=ROOT, stderr=log, stdout=log
-            )
+            return subprocess.Popen([sys.executable, "-m", self.world, str(path)], cwd=ROOT, stderr=log, stdout=log)
 
     def ask(self, what: str) -> Any:
         """Ask the outside world: progress, calm, dump."""
@@ -206,6 +212,7 @@ class House:
             arguments = [*arguments, f"127.0.0.1:{self.webs[int(role[3:])]}"]
         wrong = SKEWS[self.names.index(role) % len(SKEWS)] if self.scale.skew else 0
         environment = {"CRASH_PLANT": self.scale.plant, "CRASH_SKEW": str(wrong or "")}
+        environment["CRASH_REAL_TIMES"] = "1" if self.scale.real_times else ""
         log = self.folder / f"{role}.log"
         self.roles[role] = self.launcher.start([*arguments, *more], log, None, **environment)
 

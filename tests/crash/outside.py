@@ -132,7 +132,7 @@ class Outside:
         if self.chance.random() < 0.01:
             self._emit_one(shop, "products/update", event_id, {"id": 1})
 
-    def _emit_one(self, shop: str, topic: str, event_id: str, payload: dict[str, Any]) -> None:
+    def _emit_one(self, shop: str, topic: str, event_id: str, payload: dict[str, Any]) -> asyncio.Task[None]:
         body = json.dumps(payload).encode()
         mark = str(uuid.UUID(int=self.chance.getrandbits(128)))
         signature = hmac.digest(self.plan["secret"].encode(), body, hashlib.sha256)
@@ -145,7 +145,7 @@ class Outside:
             "X-Shopify-Event-Id": event_id,
         }
         self.sent[mark] = {"source": "shopify", "topic": topic, "about": payload["id"]}
-        self._send(mark, "POST", "/webhooks/shopify", headers, body)
+        return self._send(mark, "POST", "/webhooks/shopify", headers, body)
 
     def _send(self, mark: str, method: str, path: str, headers: dict[str, str], body: bytes) -> asyncio.Task[None]:
         for _ in range(2 if self.chance.random() < self.plan.get("duplicates", 0.3) else 1):
@@ -241,9 +241,9 @@ def make_cancels(outside: Outside, count: int) -> None:
         outside.shopify.orders[number] = Order(number, shops[number % len(shops)]["domain"], "", [], [])
 
 
-async def main(plan: dict[str, Any]) -> None:
+async def main(plan: dict[str, Any], kind: type[Outside] = Outside) -> None:
     """Serve until killed."""
-    outside = Outside(plan)
+    outside = kind(plan)
     make_cancels(outside, plan.get("cancels", 0))
     server = await serve(outside.respond, plan["port"])
     launching = asyncio.ensure_future(outside.launch()) if plan["rate"] else None
