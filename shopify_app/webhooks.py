@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import logging
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,7 +27,7 @@ from core.flows.exchanges import find_known_orders
 from core.flows.tenants import ensure_shop
 from core.front import FastDoor
 from core.relay.gathering import Gatherer
-from core.relay.inbox import ALWAYS, KNOWN, NORMAL, Arrival, record_events
+from core.relay.inbox import ALWAYS, FIRST, KNOWN, NORMAL, Arrival, record_events
 from core.runtime import Runtime
 from core.signing import verify_hmac
 from shopify_app.auth import list_secrets, read_shop
@@ -38,6 +38,7 @@ PATH = "/webhooks/shopify"
 PATIENCE_SECONDS = 4.0  # Shopify waits 5; what is stored after that comes again and is known
 
 _FIRST_ID = re.compile(rb'\s*\{\s*"id"\s*:\s*(\d{1,18})\s*,')  # Shopify writes an order's id first
+_NONE_KNOWN: Mapping[tuple[int, int], bool] = {}
 _NOT_YET = "it could not be stored in time: send it again"
 
 
@@ -57,10 +58,12 @@ class Webhook:
         found = _FIRST_ID.match(self.body) if self.topic in ORDER_TOPICS else None
         return int(found[1]) if found else None
 
-    def arrive(self, shop_id: int, known_orders: Collection[tuple[int, int]] = ()) -> Arrival:
+    def arrive(self, shop_id: int, known_orders: Mapping[tuple[int, int], bool] = _NONE_KNOWN) -> Arrival:
         """As it is stored. What is about the shop itself is thought about though the shop is paused or removed; an
-        exchange's order before other orders; of several updates of an order only the newest."""
-        priority = KNOWN if (shop_id, self.order_id) in known_orders else NORMAL
+        exchange's order before other orders, and with the verdicts while we act on one: it is their second half; of
+        several updates of an order only the newest."""
+        acting = known_orders.get((shop_id, self.order_id or 0))
+        priority = NORMAL if acting is None else FIRST if acting else KNOWN
         priority = ALWAYS if self.topic in (*APP_TOPICS, *COMPLIANCE_TOPICS) else priority
         about = str(self.order_id) if self.order_id and self.topic == COLLAPSING_TOPIC else None
         return Arrival(shop_id, SOURCE, self.topic, self.delivery_id, self.body, priority, self.triggered_at, about)
@@ -84,7 +87,7 @@ class WebhookDoor:
     def _store(self, session: Session, webhooks: Sequence[Webhook]) -> None:
         shops = {domain: ensure_shop(session, domain).id for domain in sorted({one.domain for one in webhooks})}
         named = [(shops[one.domain], one.order_id) for one in webhooks if one.order_id is not None]
-        known = find_known_orders(session, named) if named else set()
+        known = find_known_orders(session, named) if named else _NONE_KNOWN
         record_events(session, self._runtime.keyring, [one.arrive(shops[one.domain], known) for one in webhooks])
 
 

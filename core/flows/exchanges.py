@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.db import db_now
-from core.domain.exchange import UNDERWAY, WAITING, Move, State, decide, read_signal
+from core.domain.exchange import SETTLED, UNDERWAY, WAITING, Move, State, decide, read_signal
 from core.domain.orders import Fulfillment, OrderSnapshot, has_tag, is_bound, is_held
 from core.domain.plan import PlanKind
 from core.flows.acts import (
@@ -34,13 +34,18 @@ from core.models import Exchange, Shop
 from core.relay.outbox import withdraw
 from core.settings import Settings
 
+_ENDING = (*SETTLED, State.RELEASING, State.CANCELLING)
+_NEWS_SECONDS = 600  # after a decision Shopify's news of the order are what OMS waits for
 
-def find_known_orders(session: Session, orders: Iterable[tuple[int, int]]) -> set[tuple[int, int]]:
-    """Those of these orders, each with its shop's id before its own, that are an exchange's."""
+
+def find_known_orders(session: Session, orders: Iterable[tuple[int, int]]) -> dict[tuple[int, int], bool]:
+    """Those of these orders, each with its shop's id before its own, that are an exchange's; True where its end was
+    decided just now, so that OMS waits for news of it."""
     shops, ids = zip(*orders, strict=True)
-    query = select(Exchange.shop_id, Exchange.order_id)
+    ending = Exchange.state.in_(_ENDING) & (Exchange.since > db_now(-_NEWS_SECONDS))
+    query = select(Exchange.shop_id, Exchange.order_id, ending)
     query = query.where(Exchange.shop_id.in_(set(shops)), Exchange.order_id.in_(set(ids)))
-    return {(shop_id, order_id) for shop_id, order_id in session.execute(query)}
+    return {(shop_id, order_id): bool(ends) for shop_id, order_id, ends in session.execute(query)}
 
 
 def find_exchange(session: Session, shop_id: int, order_id: int) -> Exchange | None:

@@ -64,7 +64,8 @@ def money_set(amount: Decimal, currency: str) -> Json:
 
 def order_body(shop: Shop, order: Order) -> Json:
     """The full Order resource as it is now."""
-    body = {**_constant(shop), **_facts(shop, order), **_amounts(order)}
+    first = {"id": order.pk}  # as in recorded deliveries
+    body = {**first, **_constant(shop), **_facts(shop, order), **_amounts(order)}
     body["line_items"] = [line_body(line, order.currency_code) for line in order.line_items]
     body["fulfillments"] = [_fulfillment(item) for item in order.fulfillments]
     body["refunds"] = [refund_body(item) for item in order.refunds]

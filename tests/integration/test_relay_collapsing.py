@@ -78,11 +78,12 @@ def test_the_door_names_the_order_without_parsing() -> None:
 
     update = make("orders/updated", b'{"id":820982911946154508,"admin_graphql_api_id":"x"}').arrive(1)
     assert (update.about, update.priority) == ("820982911946154508", NORMAL)
-    known = make("orders/updated", b' {\n "id": 17, "a": 1}').arrive(1, {(1, 17)})
+    known = make("orders/updated", b' {\n "id": 17, "a": 1}').arrive(1, {(1, 17): False})
     assert (known.about, known.priority) == ("17", KNOWN)
-    assert make("orders/updated", b'{"id":17,"a":1}').arrive(2, {(1, 17)}).priority == NORMAL
+    assert make("orders/updated", b'{"id":17,"a":1}').arrive(1, {(1, 17): True}).priority == FIRST
+    assert make("orders/updated", b'{"id":17,"a":1}').arrive(2, {(1, 17): True}).priority == NORMAL
     for topic in ("orders/cancelled", "orders/create"):
-        told = make(topic, b'{"id":17,"a":1}').arrive(1, {(1, 17)})
+        told = make(topic, b'{"id":17,"a":1}').arrive(1, {(1, 17): False})
         assert (told.about, told.priority) == (None, KNOWN)
     for body in (b'{"order":{"id":17}}', b"not json", b'{"id":"17",', b""):
         assert make("orders/updated", body).order_id is None
