@@ -26,7 +26,7 @@ _IN_FLOOD, _EVERY_IN_FLOOD = 20, 0.4
 _URGENT = 10  # verdicts of the shop whose backlog drains
 _METERED_FROM = 1_000_000  # numbers of the returns of the shop with the default budget
 _METERED_SECONDS = 150
-_PROBES = 3
+_PROBES = 2
 _SLOWEST_DRAIN = 15  # effects a second
 
 
@@ -109,14 +109,12 @@ class Storm:
         opened = self._await_probes()
         if (left := began + _METERED_SECONDS - time.time()) > 0:
             time.sleep(left)
-        calls = self._list_calls(DOWN, opened - 60)
-        gaps = list_gaps([moment for moment in calls if moment > opened + 1])
-        first = len(calls) - len(gaps) - 1
-        rarely = len(gaps) >= _PROBES - 1 and min(gaps) > PROBE_SECONDS - 1
-        self.check(rarely, f"{first} calls until it was left alone, then probes with {gaps} s between them")
-        metered = self._list_calls(METERED, began)
-        most = most_in_a_minute(metered)
-        seconds = time.time() - began
+        probes = self._list_calls(DOWN, opened + 1)
+        gaps, first = list_gaps([opened, *probes]), len(self._list_calls(DOWN, opened - 60)) - len(probes)
+        rarely = len(probes) >= _PROBES and min(gaps) > PROBE_SECONDS - 1
+        self.check(rarely, f"{first} calls until it was left alone, then one after each of {gaps} s")
+        metered = self._list_calls(METERED, 0)
+        most, seconds = most_in_a_minute(metered), time.time() - metered[0]
         used = len(metered) / seconds * 60
         held = f"{len(metered)} calls in {seconds:.0f} s at {DEFAULT_BUDGET} a minute; the fullest minute saw {most}"
         self.check(most <= DEFAULT_BUDGET and used > 0.8 * DEFAULT_BUDGET, held)

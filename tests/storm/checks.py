@@ -10,7 +10,7 @@ from typing import Any
 from tests.storm.fill import LAST_STATUS, name_return
 
 Call = tuple[float, int, str]
-_CREATION, _UPDATE = "POST return-orders", "POST update-return-order"
+_CREATION, _UPDATE = "return-orders", "update-return-order"
 
 
 def most_in_a_minute(moments: Sequence[float]) -> int:

@@ -28,7 +28,7 @@ class StormHouse(House):
         settings = super()._write_settings(number)
         allowed = {DOWN: self.budget, WELL: 1_000_000, METERED: DEFAULT_BUDGET}[number]
         base = f"http://127.0.0.1:{self.outside_port}/oms-{number}"
-        return {**settings, "oms": {**settings["oms"], "base_url": base, "calls_per_minute": allowed}, "partners": []}
+        return {**settings, "oms": {**settings["oms"], "base_url": base, "calls_per_minute": allowed}}
 
     def set_mode(self, number: int, mode: str) -> None:
         """Live or paused."""
