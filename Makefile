@@ -5,7 +5,7 @@ RUN := .venv/.sandbox-installed
 DEV := .venv/.dev-installed
 GATES := .venv-gates/.installed
 
-.PHONY: run demo test proof proof-honest contract lint gates app-doctor bench clean crash crash-sample crash-honest hostile
+.PHONY: run demo test proof proof-honest contract lint gates app-doctor bench clean crash crash-sample crash-honest hostile storm
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed" if sys.version_info < (3, 11) else 0)'
@@ -45,6 +45,10 @@ crash-honest: $(DEV)  ## each planted bug must be caught, or this fails
 
 hostile: $(DEV)  ## healthy partners beside hostile ones: their speed, the worker's memory, deadlines, probes; three minutes
 	$(BIN)/python -m tests.hostile $(ARGS)
+
+storm: $(DEV)  ## an OMS that is down with 50,000 effects waiting, calls a minute, floods of updates; half an hour
+	$(BIN)/python -m tests.storm $(ARGS)
+	$(BIN)/python -m tests.storm --database sqlite --effects 2000 --updates 500 $(ARGS)
 
 proof-honest: $(DEV)  ## faults are planted in the product, one at a time, and the laws must find each; some minutes
 	$(BIN)/python -m pytest -n 2 -rP tests/properties/mutations.py

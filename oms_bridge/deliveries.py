@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy.orm import Session
 
-from core.clock import parse_time, render_time, utc_now
+from core.clock import parse_time, render_time
+from core.db import read_clock
 from core.domain.effects import OMS_CANCEL_LINES, OMS_CREATE_ORDER, OMS_HOLD_ORDER, OMS_UNHOLD_ORDER
 from core.domain.orders import ForwardOrder, OrderSnapshot, has_tag
 from core.errors import Ambiguous, Permanent, Transient
@@ -79,7 +80,7 @@ class CreateOrder(_OrderDeliverer):
         settings = load_settings(session, job.shop_id)
         held = is_order_held(session, job.shop_id, order, settings)
         version = load_version(session, job.shop_id, order.id)
-        return {**_decide_head(order, settings, held=held), "version": version}
+        return {**_decide_head(order, settings, read_clock(session), held=held), "version": version}
 
     def send(self, job: Job, request: Any) -> Done:
         """Read the customer's part, map the location, create. "Already exists" is adopted after a look."""
@@ -180,10 +181,9 @@ def _make_facts(order: ForwardOrder, location: str, skus: dict[str, str]) -> dic
     }
 
 
-def _decide_head(order: OrderSnapshot, settings: Settings, *, held: bool) -> dict[str, Any]:
+def _decide_head(order: OrderSnapshot, settings: Settings, now: datetime, *, held: bool) -> dict[str, Any]:
     oms = settings.oms
     replacement = has_tag(order.tags, settings.exchange.replacement_tag)
-    now = utc_now()
     head = {
         "orderCode": make_code(order, oms),
         "orderType": oms.replacement_order_type if replacement else oms.order_type,
