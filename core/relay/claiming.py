@@ -67,13 +67,6 @@ def _is_awake() -> Any:
     return or_(Endpoint.rests_until.is_(None), Endpoint.rests_until <= _now())
 
 
-def due_effects() -> Any:
-    """The condition of an effect that may be claimed now: due, live, first in its lane, the far side awake."""
-    awake = select(Endpoint.name).where(Endpoint.shop_id == Effect.shop_id, Endpoint.name == Effect.endpoint)
-    is_claimable = or_(_is_due(), and_(Effect.state == _SENDING, Effect.lease_until < _now()))
-    return is_claimable & _is_live(Effect.shop_id) & or_(Effect.endpoint == "", awake.where(_is_awake()).exists())
-
-
 @dataclass(frozen=True)
 class _Turn:
     """A far side that has something due."""

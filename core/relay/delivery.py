@@ -43,15 +43,6 @@ class Prepared:
     errand: Errand
 
 
-def deliver(runtime: Runtime, limit: int = 8) -> int:
-    """Claim due effects and carry them out, one after another. Returns how many were claimed."""
-    claimed_at = monotonic()
-    claims = claim_due(runtime, limit)
-    for claim in claims:
-        deliver_one(runtime, claim, claimed_at)
-    return len(claims)
-
-
 def claim_due(runtime: Runtime, limit: int, most_doubtful: int | None = None) -> list[Claim]:
     """Lease up to `limit` due effects, at most `most_doubtful` of them for far sides that may keep us waiting."""
     if limit <= 0:

@@ -24,15 +24,6 @@ THINK_SHARE = 0.4  # of the lease: past it no event is begun, for it might not e
 logger = logging.getLogger(__name__)
 
 
-def think(runtime: Runtime, limit: int = 20) -> int:
-    """Claim and think about what waits, one after another. Returns how many events were claimed."""
-    claimed_at = monotonic()
-    claims = claim_waiting(runtime, limit)
-    for claim in claims:
-        think_over(runtime, claim, claimed_at)
-    return len(claims)
-
-
 def claim_waiting(runtime: Runtime, limit: int) -> list[Claim]:
     """Lease up to `limit` waiting events."""
     if limit <= 0:

@@ -14,7 +14,7 @@ from core.flows import credentials, tenants
 from core.flows.decisions import decide_exchange, link_exchange
 from core.flows.scene import Scene
 from core.models import Effect, Event, Exchange
-from core.relay.claiming import due_effects
+from core.relay.claiming import find_due
 from core.relay.inbox import waiting_events
 from core.relay.jobs import work
 from core.runtime import Runtime
@@ -142,15 +142,13 @@ class Stage:
         """Events not ended and effects due now."""
         with self.runtime.database.read() as session:
             events = session.scalars(select(Event.topic).where(Event.outcome.is_(None)))
-            effects = session.scalars(select(Effect.kind).where(due_effects()))
-            return [*events, *effects]
+            return [*events, *(["an effect"] if find_due(session) else [])]
 
     def describe_waiting_now(self) -> list[str]:
         """Events and effects that could be claimed now; what was put off is left out."""
         with self.runtime.database.read() as session:
             events = session.scalars(select(Event.topic).where(waiting_events()))
-            effects = session.scalars(select(Effect.kind).where(due_effects()))
-            return [*events, *effects]
+            return [*events, *(["an effect"] if find_due(session) else [])]
 
     def settle(self, seconds: float = 20) -> None:
         """Work until nothing moves any more."""

@@ -10,11 +10,11 @@ from sqlalchemy import update
 
 from core.db import db_now
 from core.models import Effect
-from core.relay.thinking import think
 from tests.flows.stage import HOLD, REPLACEMENT, Stage
 from tests.flows.test_mixed import TWO, line, quantities
 from tests.flows.test_oms_doors import ask, connect
 from tests.flows.watch_stage import check_drift, run_duty
+from tests.one_by_one import think
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 ONE = {"A": "S"}

@@ -13,10 +13,11 @@ from core.domain.effects import OMS_CREATE_ORDER
 from core.errors import Ambiguous
 from core.models import Effect, Event
 from core.registry import Done, Job
-from core.relay.delivery import claim_due, deliver
+from core.relay.delivery import claim_due
 from core.relay.jobs import work
 from core.relay.thinking import claim_waiting
 from tests.integration.relay_stage import RelayStage
+from tests.one_by_one import deliver
 
 pytestmark = pytest.mark.parametrize("hours", [-2, 2])
 

@@ -16,10 +16,11 @@ from core.models import Attempt, Effect
 from core.registry import Absent, Done, NotNeeded, Waiting
 from core.relay.backoff import SCHEDULES
 from core.relay.claiming import claim_effects
-from core.relay.delivery import deliver, deliver_one
+from core.relay.delivery import deliver_one
 from core.relay.inbox import Claim
 from core.relay.jobs import work
 from tests.integration.relay_stage import RelayStage
+from tests.one_by_one import deliver
 
 
 def claim_one(relay: RelayStage) -> Claim:

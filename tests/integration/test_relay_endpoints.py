@@ -14,10 +14,10 @@ from core.flows import tenants
 from core.models import Endpoint
 from core.registry import Done, Job, NotNeeded
 from core.relay.claiming import claim_effects, find_due
-from core.relay.delivery import deliver
 from core.relay.endpoints import OMS, call_endpoint, name_endpoint
 from core.relay.jobs import something_due, work
 from tests.integration.relay_stage import RelayStage
+from tests.one_by_one import deliver
 
 
 def call(relay: RelayStage, fault: Fault | None = None, name: str = OMS) -> str:

@@ -8,8 +8,8 @@ import pytest
 
 from core.errors import Ambiguous, Transient
 from core.registry import Done, Job
-from core.relay.delivery import deliver
 from tests.integration.relay_stage import RelayStage
+from tests.one_by_one import deliver
 
 
 @pytest.mark.parametrize(

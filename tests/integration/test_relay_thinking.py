@@ -19,8 +19,9 @@ from core.relay import thinking
 from core.relay.inbox import Claim, LeaseLost, claim_events
 from core.relay.jobs import purge_bodies, something_due, work
 from core.relay.outbox import Wanted, want
-from core.relay.thinking import think, think_about
+from core.relay.thinking import think_about
 from tests.integration.relay_stage import RelayStage
+from tests.one_by_one import think
 
 
 def claim_one(relay: RelayStage) -> Claim:
@@ -245,7 +246,8 @@ def test_a_purge_of_many_comes_to_its_end(relay: RelayStage) -> None:
 
 def test_what_is_not_begun_in_good_time_is_free_at_once(relay: RelayStage, monkeypatch: pytest.MonkeyPatch) -> None:
     events = [relay.record(f"slow-{number}") for number in range(3)]
-    passed = iter([0.0, 0.0, 13.0, 13.0])
+    began = thinking.monotonic()
+    passed = iter([began, began + 13, began + 13])
     monkeypatch.setattr(thinking, "monotonic", lambda: next(passed))
     assert think(relay.runtime) == 3
     assert [relay.event(one).outcome for one in events] == ["handled", None, None]

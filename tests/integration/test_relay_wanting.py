@@ -20,10 +20,10 @@ from core.errors import Ambiguous, Permanent, Transient
 from core.models import Effect
 from core.registry import Done
 from core.relay.claiming import claim_effects
-from core.relay.delivery import deliver
 from core.relay.jobs import work
 from core.relay.outbox import withdraw
 from tests.integration.relay_stage import RelayStage
+from tests.one_by_one import deliver
 
 
 def claim(relay: RelayStage, limit: int = 100) -> list[int]:

@@ -18,12 +18,11 @@ from core.flows.orders import note_order
 from core.flows.scene import Scene
 from core.registry import Delivery, Outcome
 from core.relay import inbox
-from core.relay.delivery import deliver
-from core.relay.thinking import think
 from core.watch import DeadlineWatch
 from shopify_app.client import AdminClient
 from shopify_app.reads import read_current
 from simulators.rms_bodies import notification_body, return_order_body, verdict_body
+from tests.one_by_one import deliver, think
 from tests.properties.ground import Ground
 from tests.properties.laws import DEADLINE_SECONDS, Laws
 from tests.properties.oms_world import Oms, Partners
