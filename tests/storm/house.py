@@ -50,6 +50,7 @@ class StormHouse(House):
         until = time.monotonic() + most_seconds
         while time.monotonic() < until:
             told: dict[str, Any] = self.ask("told")
+            assert not told["troubles"], told["troubles"][0]
             if is_so(told):
                 return told
             time.sleep(0.5)

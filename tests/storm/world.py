@@ -10,9 +10,11 @@ import json
 import re
 import sys
 import time
+import traceback
 from collections import Counter, defaultdict
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,7 @@ class World(Outside):
         self.down: set[int] = set()
         self.waiting: dict[int, list[Story]] = defaultdict(list)  # shop -> exchanges on hold, without a verdict
         self.latencies: dict[str, list[float]] = defaultdict(list)
+        self.troubles: list[str] = []  # faults of this world itself
         self.busy = 0  # what was asked for and has not ended
 
     async def respond(self, request: Request) -> Answer:
@@ -71,7 +74,8 @@ class World(Outside):
             self._begin(self._flood(shop, int(given["count"])))
         if asked == "told":
             waiting = {key: len(stories) for key, stories in self.waiting.items()}
-            return 200, {"reads": self.reads, "latencies": self.latencies, "busy": self.busy, "waiting": waiting}
+            told = {"reads": self.reads, "latencies": self.latencies, "troubles": self.troubles}
+            return 200, {**told, "busy": self.busy, "waiting": waiting}
         if asked == "calls":
             return 200, self.calls
         return super()._control(request)
@@ -79,7 +83,10 @@ class World(Outside):
     def _begin(self, work: Any) -> None:
         async def count() -> None:
             self.busy += 1
-            await work
+            try:
+                await work
+            except Exception:  # noqa: BLE001 - told to who asks next
+                self.troubles.append(traceback.format_exc())
             self.busy -= 1
 
         self._start(count())
@@ -131,8 +138,8 @@ class World(Outside):
                 order.updated = stamp()
                 await self._emit_one(order.shop, "orders/updated", f"flood-{order.id}", render_payload(order))
 
-        orders = [(held if number % 5 == 0 and held else strangers)[number % 97 % len(held or strangers)]
-                  for number in range(count)]  # fmt: skip
+        of_held, of_strangers = cycle(held or strangers), cycle(strangers)
+        orders = [next(of_strangers if number % 5 else of_held) for number in range(count)]
         await asyncio.gather(*(tell(order) for order in orders))
 
     def _make_stranger(self, number: int, domain: str) -> Order:
