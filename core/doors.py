@@ -6,6 +6,7 @@ A door answers in its web framework's words; here is what does not depend on the
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 from uuid import uuid4
 
@@ -13,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from core.db import only_shop
 from core.errors import BadInput, UnsupportedMedia
+from core.flows.audit import audit
 from core.flows.credentials import Caller, Headers, verify_credential
 from core.models import Shop
 from core.relay.inbox import NORMAL, record_event
@@ -59,8 +61,19 @@ def take_json(call: Call) -> bytes:
     return body
 
 
-def record(runtime: Runtime, shop_id: int, source: str, topic: str, body: bytes, priority: int = NORMAL) -> str:
-    """Store a call and ring. Returns the delivery id we gave it.
+@dataclass(frozen=True)
+class Act:
+    """What a caller asks us to do, for the audit log: under which user name, what, to what."""
+
+    username: str
+    action: str
+    about: str
+
+
+def record(
+    runtime: Runtime, shop_id: int, source: str, topic: str, body: bytes, priority: int = NORMAL, act: Act | None = None
+) -> str:
+    """Store a call and ring. Returns the delivery id we gave it. `act`: it asks for a change and is no mere news.
 
     Neither Increff nor a partner names its deliveries: repeats are found by comparing with the return's latest state.
     """
@@ -76,5 +89,7 @@ def record(runtime: Runtime, shop_id: int, source: str, topic: str, body: bytes,
             body=body,
             priority=priority,
         )
+        if act is not None:
+            audit(session, shop_id, act.username, act.action, act.about, delivery=delivery_id)
     runtime.bell.ring()
     return delivery_id

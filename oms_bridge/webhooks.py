@@ -9,7 +9,7 @@ from flask import Blueprint, Response, jsonify, request
 from sqlalchemy import select
 
 from core.clock import monotonic
-from core.doors import admit, record, take_json
+from core.doors import Act, admit, record, take_json
 from core.flows.cancellations import find_act, give_up
 from core.flows.credentials import SYSTEMS
 from core.models import Event
@@ -42,7 +42,8 @@ def make_blueprint(runtime: Runtime) -> Blueprint:
         shop_id = _verify(runtime)
         body = take_json(request)
         code = parse_seller_cancellation(read_object(body)).code
-        delivery_id = record(runtime, shop_id, SOURCE, "seller_cancellation", body, FIRST)
+        act = Act(request.headers["authUsername"], "order.cancel_asked", f"OMS order {code}")
+        delivery_id = record(runtime, shop_id, SOURCE, "seller_cancellation", body, FIRST, act)
         return _answer_seller(_await_end(runtime, shop_id, delivery_id, code))
 
     return doors

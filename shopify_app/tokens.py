@@ -14,6 +14,7 @@ from typing import Any
 from core.clock import monotonic
 from core.errors import AccessRefused, Ambiguous, Fault, NeedsSettings, Throttled, Transient, Unauthorized
 from core.flows import installations
+from core.flows.audit import SYSTEM
 from core.flows.installations import Grant, Pair
 from core.flows.tenants import ensure_shop, find_shop
 from core.http import Answer, raise_for_answer
@@ -167,7 +168,7 @@ class TokenKeeper:
         with self.runtime.database.write() as session:
             installations.end_lease(session, shop_id, lease)
 
-    def _keep(self, shop_id: int, lease: datetime, pair: Pair, actor: str = "system") -> None:
+    def _keep(self, shop_id: int, lease: datetime, pair: Pair, actor: str = SYSTEM) -> None:
         with self.runtime.database.write() as session:
             installations.keep_pair(session, self.runtime.keyring, shop_id, lease, pair, SCOPES, actor)
         self.runtime.bell.ring()

@@ -21,6 +21,8 @@ from core.db import insert_once, lock_row, read_clock
 from core.models import AuditEntry, AuditHead, Shop
 
 COMMAND_LINE = "command line"
+SYSTEM = "system"  # nobody's hand: by the merchant's rules
+DECIDED = "exchange.decided"
 _BEGINNING = "0" * 64
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

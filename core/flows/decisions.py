@@ -6,7 +6,7 @@ from core.domain.exchange import Move, State
 from core.domain.orders import OrderSnapshot, is_held
 from core.errors import Outdated, Permanent
 from core.flows.acts import want_hold
-from core.flows.audit import audit
+from core.flows.audit import DECIDED, audit
 from core.flows.exchanges import find_exchange, move, reconsider
 from core.flows.facts import open_case
 from core.flows.linking import link_returns
@@ -40,7 +40,7 @@ def decide_exchange(
     if decision == "hold" and not is_held(order.tags, scene.settings.exchange.hold_tags):
         exchange.hold_decided = True
         want_hold(scene, order_id)
-    audit(scene.session, scene.shop_id, actor, "exchange.decided", f"order {order_id}", decision=decision, code=code)
+    audit(scene.session, scene.shop_id, actor, DECIDED, f"order {order_id}", decision=decision, code=code)
     reconsider(scene, exchange, order)
     return exchange
 

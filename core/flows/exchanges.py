@@ -27,6 +27,7 @@ from core.flows.acts import (
     want_release,
     withdraw_acts,
 )
+from core.flows.audit import DECIDED, SYSTEM, audit
 from core.flows.facts import DEADLINE, Case, is_ours, open_case, read_facts, stands_held
 from core.flows.linking import link_by_original, link_returns
 from core.flows.scene import Scene, write_history
@@ -35,6 +36,8 @@ from core.relay.outbox import withdraw
 from core.settings import Settings
 
 _ENDING = (*SETTLED, State.RELEASING, State.CANCELLING)
+_DECIDED = {State.RELEASING: "release", State.CANCELLING: "cancel"}
+_IN_PART = "cancel_lines"  # those of failed units
 _NEWS_SECONDS = 600  # after a decision Shopify's news of the order are what OMS waits for
 
 
@@ -186,6 +189,9 @@ def move(scene: Scene, case: Case, step: Move, actor: str | None = None) -> None
     why = case.plan.why if verdict_speaks and case.plan.kind is not PlanKind.WAIT else step.why
     exchange.state, exchange.since, exchange.reason, exchange.code = step.to, db_now(), why, step.code
     write_history(scene, exchange, why, step.code, actor)
+    if actor is None and step.to in _DECIDED and is_ours(scene, exchange):
+        in_part = step.to is State.CANCELLING and exchange.decided_by is None and case.plan.kind is PlanKind.CUT
+        _audit_own(scene, order_id, _IN_PART if in_part else _DECIDED[step.to], step.code)
     if step.to is State.RELEASING:
         _release(scene, case)
     elif step.to is State.CANCELLING:
@@ -193,6 +199,12 @@ def move(scene: Scene, case: Case, step: Move, actor: str | None = None) -> None
     elif step.to in (State.REVIEW, State.OVERRIDDEN) or (was_acting and step.to in WAITING):
         withdraw_acts(scene, order_id, why, keep_hold=step.to is not State.OVERRIDDEN)
         exchange.hold_decided = exchange.hold_decided and step.to is not State.OVERRIDDEN
+
+
+def _audit_own(scene: Scene, order_id: int, decision: str, code: str) -> None:
+    """What is decided by nobody's hand stands in the audit log beside what is decided by somebody's."""
+    about = f"order {order_id}"
+    audit(scene.session, scene.shop_id, SYSTEM, DECIDED, about, decision=decision, code=code, event=scene.event_id)
 
 
 def _release(scene: Scene, case: Case) -> None:
@@ -240,6 +252,10 @@ def _keep_cut(scene: Scene, case: Case) -> None:
         withdraw(scene.session, scene.shop_id, cut_of(order_id), "no line is to be cancelled any more")
         return
     delay = scene.settings.cancel.cooling_off_minutes * 60
-    if want_cut(scene, order_id, case.plan.left, delay, only_if_held=exchange.seen_held) and mixed:
+    if not want_cut(scene, order_id, case.plan.left, delay, only_if_held=exchange.seen_held):
+        return
+    if early:
+        _audit_own(scene, order_id, _IN_PART, "each_unit")
+    else:
         withdraw(scene.session, scene.shop_id, fate_of(order_id), "other lines are cancelled first")
         want_release(scene, order_id)

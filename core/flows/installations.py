@@ -18,7 +18,7 @@ from core.crypto import Keyring
 from core.db import db_now
 from core.domain.differences import Difference, Kind
 from core.errors import AccessRefused
-from core.flows.audit import audit
+from core.flows.audit import SYSTEM, audit
 from core.flows.findings import keep_findings
 from core.flows.tenants import begin_installation, token_place
 from core.models import Shop
@@ -97,7 +97,7 @@ def keep_pair(
     lease: datetime,
     pair: Pair,
     required: Collection[str],
-    actor: str = "system",
+    actor: str = SYSTEM,
 ) -> bool:
     """Store a pair whole. False, and nothing stored, when the lease was lost: another process has newer tokens.
 

@@ -1,4 +1,4 @@
-"""The audit log: who changed what by hand or by key, in a chain per shop that shows when somebody altered it."""
+"""The audit log: who decided or changed what, in a chain per shop that shows when somebody altered it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from core.db import Base, BigId, Json, Moment
 class AuditEntry(Base):
     """One act. Never changed: the database refuses it (a trigger), and `hash` covers the row and the hash before it.
 
-    `actor` is a staff id of Shopify, a credential's user name or the command line; no personal data is in any column.
+    `actor` is a staff id of Shopify, a credential's user name, the command line, Shopify, or the system (which goes by
+    the merchant's rules); no personal data is in any column.
     """
 
     __tablename__ = "audit_log"
