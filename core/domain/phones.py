@@ -6,6 +6,7 @@ import re
 
 _RUN = re.compile(r"\d(?:[\s().\u2010-\u2015-]{0,3}\d){6,}")
 _LEAST, _MOST = 7, 10  # digits that are compared, from the right: what stands before them is how one dials out
+_OTHERS = bytes(one for one in range(256) if one not in b"0123456789")
 _NUMBER = re.compile(r"[+(]?[\d\s().\u2010-\u2015-]+")
 
 
@@ -42,4 +43,6 @@ def _are_alike(digits: str, number: str) -> bool:
 
 
 def _read_digits(text: str) -> str:
+    if text.isascii():  # most are, and whole messages are searched
+        return text.encode().translate(None, _OTHERS).decode().lstrip("0")
     return "".join(str(int(one)) for one in text if one.isdecimal()).lstrip("0")
