@@ -48,6 +48,18 @@ def make_certificate(folder: Path, address: str = "127.0.0.1") -> Path:
     return path
 
 
+def read_request(connection: socket.socket) -> bytes:
+    """A whole request, its body included: to close with something unread would break the connection."""
+    request, end = b"", b""
+    while not end or not request.endswith(end):
+        chunk = connection.recv(65536)
+        if not chunk:
+            break
+        request += chunk
+        end = b"\r\n\r\n" if request.startswith(b"GET") else b"}"
+    return request
+
+
 @contextmanager
 def serve(certificate: Path, newest: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3) -> Iterator[tuple[str, list[bytes]]]:
     """An HTTPS server's URL, and what it could read of requests."""
@@ -63,7 +75,7 @@ def serve(certificate: Path, newest: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3) ->
             while True:
                 connection, _ = listener.accept()
                 with suppress(OSError), context.wrap_socket(connection, server_side=True) as secure:
-                    heard.append(secure.recv(65536))
+                    heard.append(read_request(secure))
                     secure.sendall(ANSWER)
 
     threading.Thread(target=accept, daemon=True).start()
