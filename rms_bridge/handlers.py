@@ -53,7 +53,7 @@ class ReturnHandler:
         if not isinstance(report, ReturnReport):
             return ignored("tracking of a forward shipment")
         scene = Scene(session, delivery.shop_id, settings, delivery.id)
-        forward_to_partners(scene, report, delivery.id)
+        forward_to_partners(scene, report, delivery.id, delivery.body)
         named = name_rto(report, settings.rms)
         if named is None:
             return parked("a return without a return order id: RMS must name it, or rms.rto_without_return be create")

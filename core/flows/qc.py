@@ -19,7 +19,7 @@ from core.flows.returns import ensure_return, list_judged_since, load_latest_ver
 from core.flows.scene import Scene, write_history
 from core.models import VerdictRow
 from core.registry import Outcome, handled, ignored, parked
-from core.relay.outbox import Wanted, want
+from core.relay.outbox import Wanted, name_message, want
 
 
 def record_verdicts(scene: Scene, report: VerdictReport, event_id: int) -> Outcome:
@@ -39,7 +39,7 @@ def record_verdicts(scene: Scene, report: VerdictReport, event_id: int) -> Outco
     if not news:
         return ignored(f"verdicts of return {report.return_code} are known already")
     _write(scene.session, order.id, news, event_id)
-    _relay(scene, report, [one.item_code for one in news], event_id)
+    _relay(scene, report, news, event_id)
     changed = [one.item_code for one in news if one.item_code in latest]
     late = changed and _note_changes_too_late(scene, report.return_code, changed)
     moved = reconsider_linked(scene, report.return_code)
@@ -93,16 +93,18 @@ def _note_repeats(session: Session, return_id: int, item_codes: list[str], event
     session.execute(update(VerdictRow).where(VerdictRow.id.in_(newest)).values(repeated_by=event_id))
 
 
-def _relay(scene: Scene, report: VerdictReport, items: list[str], event_id: int) -> None:
+def _relay(scene: Scene, report: VerdictReport, news: list[UnitVerdict], event_id: int) -> None:
+    said = "qc " + ", ".join(sorted(f"{one.item_code} {one.verdict} {one.reason}" for one in news))
     for partner in scene.settings.partners:
         if "qc" in partner.events:
+            lane = f"partner:{partner.name}:{report.return_code}"
             wanted = Wanted(
                 PARTNER_REPORT_QC,
-                f"partner.qc:{partner.name}:{event_id}",
+                name_message(scene.session, scene.shop_id, lane, said.encode(), event_id),
                 about=report.return_code,
-                lane=f"partner:{partner.name}:{report.return_code}",
+                lane=lane,
                 end={"event": event_id},
-                params={"partner": partner.name, "event_id": event_id, "items": items},
+                params={"partner": partner.name, "event_id": event_id, "items": [one.item_code for one in news]},
                 once=True,
             )
             want(scene.session, scene.shop_id, wanted, event_id)

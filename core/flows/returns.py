@@ -15,7 +15,7 @@ from core.domain.statuses import Status, may_follow
 from core.flows.scene import Scene
 from core.models import ReturnOrder, ReturnUnitRow, VerdictRow
 from core.registry import Outcome, handled, ignored, parked
-from core.relay.outbox import Wanted, want
+from core.relay.outbox import Wanted, name_message, want
 from core.settings import Settings
 
 
@@ -191,22 +191,23 @@ def note_expected(session: Session, shop_id: int, code: str) -> None:
         order.expected_at = db_now()
 
 
-def forward_to_partners(scene: Scene, report: ReturnReport, event_id: int) -> None:
+def forward_to_partners(scene: Scene, report: ReturnReport, event_id: int, body: bytes) -> None:
     """Each push goes on, as it came, to every partner subscribed to it."""
-    wants = "return" if report.full else "tracking"
+    wants, about = "return" if report.full else "tracking", report.code or report.forward_code
     for partner in scene.settings.partners:
         if wants in partner.events:
-            plan = plan_forward(partner.name, report.code or report.forward_code, event_id)
-            want(scene.session, scene.shop_id, plan, event_id)
+            lane = f"partner:{partner.name}:{about}"
+            aspect = name_message(scene.session, scene.shop_id, lane, body, event_id)
+            want(scene.session, scene.shop_id, plan_forward(partner.name, about, lane, aspect, event_id), event_id)
 
 
-def plan_forward(partner: str, about: str, event_id: int) -> Wanted:
+def plan_forward(partner: str, about: str, lane: str, aspect: str, event_id: int) -> Wanted:
     """A partner is to hear of one push, once."""
     return Wanted(
         PARTNER_FORWARD_RETURN,
-        f"partner.forward:{partner}:{event_id}",
+        aspect,
         about=about,
-        lane=f"partner:{partner}:{about}",
+        lane=lane,
         end={"event": event_id},
         params={"partner": partner, "event_id": event_id},
         once=True,

@@ -67,6 +67,9 @@ def write_failure(runtime: Runtime, session: Session, effect: Effect, error: Fau
         ).one()
     # a definite refusal did nothing: as long as no send is in doubt, a newer decision may still replace this one
     effect.started = effect.started and (effect.unclear_since is not None or bool(effect.progress.get("waiting")))
+    if not effect.started and effect.progress.get("withdrawn"):  # nobody need look at what is no longer wanted
+        end_effect(effect, "superseded", f"it was not done ({error}); {effect.progress['withdrawn']}")
+        return
     if isinstance(error, Permanent):
         end_effect(effect, "parked", str(error))
         return

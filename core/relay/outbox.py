@@ -33,7 +33,9 @@ class Wanted:
     """A wanted end. `aspect` is what is decided about, `end` what is decided; equal ends are one decision.
 
     `params` are facts a deliverer needs and may not read later; no personal data. `once` says that this aspect is
-    decided at most once for ever (a report of one event), rather than whenever the state calls for it again.
+    decided at most once for ever (a report of one event), rather than whenever the state calls for it again. The aspect
+    becomes part of the key that the far side sees, so nothing in it may be a row's number: after a backup was restored
+    those are given out anew, to other rows.
     """
 
     kind: EffectKind
@@ -103,6 +105,21 @@ def _stands(last: Effect, wanted: Wanted, mode: str) -> bool:
     if last.state == "done":
         return wanted.once
     return last.state in ("pending", "sending", "parked") or (last.state == "would_have" and mode == "observe")
+
+
+def name_message(session: Session, shop_id: int, lane: str, said: bytes, event_id: int) -> str:
+    """The aspect of a message that is sent for one event: its lane, what it says, and how often that was said before.
+
+    Two events that say the same have two aspects, and an event that is thought about again has its own again. A partner
+    that has seen a key takes what comes under it for known, so after a restore the same words must have the same key,
+    and other words another.
+    """
+    words = f"{lane}:{hashlib.sha256(said).hexdigest()[:20]}"
+    sent = select(Effect.aspect, Effect.event_id).where(Effect.shop_id == shop_id, Effect.lane == lane)
+    rows = session.execute(sent).all()
+    mine = {row.aspect for row in rows if row.event_id == event_id}
+    same = {row.aspect for row in rows if row.aspect.startswith(f"{words}#")}
+    return mine.pop() if mine else f"{words}#{len(same) + 1}"
 
 
 def make_key(shop_id: int, aspect: str, number: int) -> str:

@@ -18,7 +18,7 @@ from tests.hostile.measuring import Watcher, Window, judge
 from tests.hostile.street import Street, Tenant
 
 ALONE_SECONDS, BESIDE_SECONDS = 15.0, 30.0
-HEALTHY_PUSHES, HOSTILE_PUSHES = 3.0, 0.7  # a second, over all such shops
+HEALTHY_PUSHES, HOSTILE_PUSHES = 1.5, 0.3  # a second, over all such shops
 
 
 class Pushing:

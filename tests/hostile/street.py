@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import http.client
 import itertools
 import json
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 from sqlalchemy import select, update
 
 from app import create_app
@@ -133,6 +135,8 @@ class Street:
             self.processes[role] = subprocess.Popen(
                 [*_FLASK, *words], cwd=ROOT, env=environment, stdout=log, stderr=log
             )
+        with contextlib.suppress(psutil.AccessDenied):  # its modesty towards whatever else this machine does
+            psutil.Process(self.processes["worker"].pid).nice(psutil.Process().nice())
         until = time.monotonic() + _START_SECONDS
         while not self._is_open():
             assert time.monotonic() < until, (self.folder / "web.log").read_text()

@@ -21,7 +21,7 @@ from core.models import Effect
 from core.registry import Done
 from core.relay.claiming import claim_effects
 from core.relay.jobs import work
-from core.relay.outbox import withdraw
+from core.relay.outbox import name_message, withdraw
 from tests.integration.relay_stage import RelayStage
 from tests.one_by_one import deliver
 
@@ -46,6 +46,36 @@ def test_asking_twice_makes_one_row(relay: RelayStage) -> None:
 def test_asking_again_while_it_stands_makes_no_row(relay: RelayStage, state: str) -> None:
     relay.change(Effect, relay.want() or 0, state=state)
     assert relay.want() is None
+
+
+@pytest.mark.parametrize("error", [Permanent("no"), Transient("not now")], ids=["refused", "not reached"])
+def test_what_is_taken_back_while_it_is_sent_and_was_not_done_needs_nobody(relay: RelayStage, error: Exception) -> None:
+    def send(job: object) -> object:
+        with relay.runtime.database.write() as session:
+            withdraw(session, relay.shop_id, "a", "it is no longer wanted")
+        raise error
+
+    relay.far.on_send = send
+    effect = relay.want()
+    deliver(relay.runtime)
+    assert relay.effect(effect).state == "superseded"
+    assert "it is no longer wanted" in (relay.effect(effect).reason or "")
+
+
+def test_a_message_goes_by_its_words_and_by_how_often_they_were_said(relay: RelayStage) -> None:
+    """Two pushes that say the same are two; either of them thought about again is itself."""
+
+    def name(said: bytes, event_id: int) -> str:
+        with relay.runtime.database.write() as session:
+            return name_message(session, relay.shop_id, "partner:p:R", said, event_id)
+
+    events = [relay.record(f"d{number}") for number in range(3)]
+    names = []
+    for said, event_id in zip((b"a", b"b", b"a"), events, strict=True):
+        names.append(name(said, event_id))
+        relay.want(names[-1], lane="partner:p:R", once=True, event_id=event_id)
+    assert len(set(names)) == 3
+    assert [name(said, event_id) for said, event_id in zip((b"a", b"b", b"a"), events, strict=True)] == names
 
 
 @pytest.mark.parametrize("state", ["dropped", "superseded"])
