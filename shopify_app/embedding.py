@@ -7,6 +7,7 @@ Only the shop of the token is believed; the `shop` of a query is a hint whom the
 
 from __future__ import annotations
 
+import logging
 import re
 from contextlib import ExitStack
 from typing import Any
@@ -21,6 +22,8 @@ from core.errors import Unauthorized
 from core.runtime import Runtime
 from shopify_app.auth import Visitor, read_shop, verify_id_token
 from shopify_app.tokens import TokenKeeper
+
+logger = logging.getLogger(__name__)
 
 BOUNCE_PATH = "/auth/patch-id-token"
 RELOAD = "shopify-reload"
@@ -58,6 +61,7 @@ def guard(pages: Blueprint, runtime: Runtime) -> None:
         try:
             visitor = verify_id_token(runtime.config, _read_token())
             g.shop_id, g.visitor = keeper.admit(visitor), visitor
+            logger.info("staff %s of shop %s: %s %s", visitor.user, g.shop_id, request.method, request.url_rule)
             g.scope = ExitStack()
             g.scope.enter_context(only_shop(g.shop_id))
         except Unauthorized:

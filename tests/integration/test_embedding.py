@@ -123,6 +123,14 @@ def test_the_shop_is_the_tokens_and_never_the_querys(client: FlaskClient, embedd
         assert (shop.id, shop.mode) == (answer.get_json()["id"], "observe")
 
 
+def test_who_looks_is_logged_and_the_token_is_not(client: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    token = make_token()
+    told = client.get(f"/probe/who?id_token={token}").get_json()
+    assert f"staff {told['user']} of shop {told['id']}: GET /probe/who" in caplog.messages
+    assert token not in caplog.text
+
+
 def test_two_shops_get_two_ids(client: FlaskClient) -> None:
     other = make_token(make_claims(iss="https://other-one.myshopify.com/admin", dest="https://other-one.myshopify.com"))
     first, second = (client.get("/probe/who", headers=bearer(token)).get_json() for token in (make_token(), other))
