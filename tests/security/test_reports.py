@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 import pytest
 import sentry_sdk
@@ -23,11 +25,14 @@ from core.config import Config
 from core.errors import Transient
 from core.reporting import start_reporting, strip_report
 from tests.house.source import ROOT
+from tests.integration.bridge import SHOP, sign
 from tests.integration.conftest import settings_of_tests
+from tests.security.test_transport import HEAD, run_web, speak, statuses
 
 CANARIES = ("canary-of-a-body", "canary-of-a-token", "canary-of-an-argument", "canary-of-a-local", "canary-of-a-query")
 BODY, TOKEN, ARGUMENT, LOCAL, QUERY = CANARIES
 KEPT = {"event_id", "timestamp", "level", "logger", "platform", "release", "environment", "sdk"}
+SECRET = "test-secret-of-at-least-thirty-two-bytes"
 SECONDS = 30
 
 
@@ -191,6 +196,38 @@ def test_a_sweeper_that_fails_reports_it(listener: Listener, tmp_path: Path) -> 
     assert "sweep failed" in text
     assert "OperationalError" in text
     assert "SELECT" not in text
+
+
+def ask_to_forget(port: int) -> int:
+    """A signed webhook whose body names a canary."""
+    body = json.dumps({"customer": {"id": 7, "email": BODY}, "orders_to_redact": [1]}).encode()
+    told = {"Topic": "customers/redact", "Shop-Domain": SHOP, "Hmac-Sha256": sign(body, SECRET), "Webhook-Id": "1"}
+    request = Request(f"http://127.0.0.1:{port}/webhooks/shopify?token={QUERY}", data=body, method="POST")
+    for name, value in told.items():
+        request.add_header(f"X-Shopify-{name}", value)
+    with urlopen(request, timeout=SECONDS) as answer:
+        return int(answer.status)
+
+
+def test_a_worker_that_meets_a_fault_reports_it_and_nothing_of_the_message(listener: Listener, tmp_path: Path) -> None:
+    """Web takes a message in; then a table is gone, and the worker cannot think about it. So web cannot either."""
+    with run_web(tmp_path, SENTRY_DSN=listener.dsn) as (port, _):
+        assert ask_to_forget(port) == 200
+        with sqlite3.connect(tmp_path / "web.db") as database:
+            database.execute("DROP TABLE orders")
+            database.execute("DROP TABLE bridge_credentials")
+        start(
+            listener, "-m", "flask", "--app", "app", "worker", "--burst",
+            folder=tmp_path, DATABASE_URL=f"sqlite:///{tmp_path}/web.db",
+        ).communicate(timeout=SECONDS)  # fmt: skip
+        text = listener.wait()
+        assert "event 1 shopify customers/redact" in text
+        listener.came.clear()
+        call = HEAD + f"authUsername: {TOKEN}\r\nauthPassword: {TOKEN}\r\nContent-Length: 20\r\n\r\n".encode()
+        assert statuses(speak(port, call + b'{"a": "' + BODY.encode()[:11] + b'"}')) == [503]
+        text = listener.wait()
+    assert "POST /rms/notifications" in text
+    prove_clean(text)
 
 
 def test_what_ends_a_process_is_reported_before_it_ends(listener: Listener, tmp_path: Path) -> None:
