@@ -27,7 +27,7 @@ _URGENT = 10  # verdicts of the shop whose backlog drains
 _METERED_FROM = 1_000_000  # numbers of the returns of the shop with the default budget
 _METERED_SECONDS = 150
 _PROBES = 2
-_SLOWEST_DRAIN = 15  # effects a second
+_SLOWEST_DRAIN = 5  # effects a second; the shop with the default budget needs some minutes as well
 
 
 class Storm:
@@ -145,7 +145,7 @@ class Storm:
         urgent = self._await_decided("urgent, of the shop that drains", _URGENT)
         left = self._count_waiting()
         self.check(left == 0 or urgent < 20, f"{left} effects still waited when the urgent ones were through")
-        self._await_rest(self.effects / _SLOWEST_DRAIN)
+        self._await_rest(600 + self.effects / _SLOWEST_DRAIN)
         seconds, calls = time.time() - began, self._list_calls(DOWN, up)
         most, budget = most_in_a_minute(calls), self.house.budget
         drained = f"{len(calls)} calls in {seconds:.0f} s, {len(calls) / seconds:.0f} a second"
