@@ -33,6 +33,7 @@ from core.embedded import EmbeddedServer
 from simulators.product import find_port
 
 SHOP = "door.myshopify.com"
+_CONNECT_SECONDS = 0.02  # between two connections: dialled all at once they would all fall to one process
 SAMPLE = Path("tests/fixtures/shopify/orders_updated__two_lines_removed.json")
 _FLASK = [sys.executable, "-m", "flask", "--app", "app"]
 
@@ -73,8 +74,9 @@ def render_delivery(body: bytes) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
-async def _send_series(port: int, moments: list[float], body: bytes, figures: Figures) -> None:
+async def _send_series(port: int, wait: float, moments: list[float], body: bytes, figures: Figures) -> None:
     """One connection, kept alive; a delivery that is late because the one before it was is counted as late."""
+    await asyncio.sleep(wait)
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     for moment in moments:
         await asyncio.sleep(max(0, moment - time.monotonic()))
@@ -93,9 +95,12 @@ async def _send_series(port: int, moments: list[float], body: bytes, figures: Fi
 
 async def send(port: int, rate: int, seconds: int, connections: int = 50) -> Figures:
     """`rate` deliveries a second for `seconds`, spread over connections."""
-    body, figures, start = SAMPLE.read_bytes(), Figures(), time.monotonic() + 1
+    body, figures, start = SAMPLE.read_bytes(), Figures(), time.monotonic() + 1 + connections * _CONNECT_SECONDS
     moments = [start + number / rate for number in range(rate * seconds)]
-    await asyncio.gather(*(_send_series(port, moments[n::connections], body, figures) for n in range(connections)))
+    series = (
+        _send_series(port, n * _CONNECT_SECONDS, moments[n::connections], body, figures) for n in range(connections)
+    )
+    await asyncio.gather(*series)
     return figures
 
 

@@ -24,7 +24,7 @@ from core.config import Config
 from core.errors import Transient, Unauthorized
 from core.flows.credentials import Headers
 from core.flows.exchanges import find_known_orders
-from core.flows.tenants import ensure_shop
+from core.flows.tenants import ensure_shops
 from core.front import FastDoor
 from core.relay.gathering import Gatherer
 from core.relay.inbox import ALWAYS, FIRST, KNOWN, NORMAL, Arrival, record_events
@@ -85,7 +85,7 @@ class WebhookDoor:
         self._runtime.bell.ring_soon()
 
     def _store(self, session: Session, webhooks: Sequence[Webhook]) -> None:
-        shops = {domain: ensure_shop(session, domain).id for domain in sorted({one.domain for one in webhooks})}
+        shops = ensure_shops(session, {one.domain for one in webhooks})
         named = [(shops[one.domain], one.order_id) for one in webhooks if one.order_id is not None]
         known = find_known_orders(session, named) if named else _NONE_KNOWN
         record_events(session, self._runtime.keyring, [one.arrive(shops[one.domain], known) for one in webhooks])

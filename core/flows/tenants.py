@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -49,6 +49,12 @@ def ensure_shop(session: Session, domain: str) -> Shop:
         insert_once(session, Shop, domain=domain, mode="observe", created_at=db_now())
         shop = session.scalars(select(Shop).where(Shop.domain == domain)).one()
     return shop
+
+
+def ensure_shops(session: Session, domains: Collection[str]) -> dict[str, int]:
+    """Verified domain -> id, of all these shops; asked for at once."""
+    known = dict(session.execute(select(Shop.domain, Shop.id).where(Shop.domain.in_(domains))).tuples().all())
+    return known | {domain: ensure_shop(session, domain).id for domain in sorted({*domains} - {*known})}
 
 
 def add_shop(session: Session, keyring: Keyring, domain: str, access_token: str | None) -> Shop:
