@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from tests.crash.compress import CANCEL_SETTLE_SECONDS, SETTLE_SECONDS
 from tests.crash.servers import Postgres, Valkey, free_ports
 
@@ -232,11 +234,20 @@ class House:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
 
+    def _find_processes(self) -> list[int]:
+        """All of the product's processes of this run: children of a worker that was killed are in no list."""
+        found = []
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if process.environ().get("CRASH_FOLDER") == str(self.hooks):
+                    found.append(process.pid)
+        return found
+
     def close(self, *, keep: bool = False) -> None:
         """End everything that was started."""
-        for pid in (*self.roles.values(), *self.orphans):
-            self.send(pid, signal.SIGKILL)
         self.launcher.close()
+        for pid in self._find_processes():
+            self.send(pid, signal.SIGKILL)
         self._outside.kill()
         self._outside.wait()
         self.valkey.kill()
