@@ -70,6 +70,9 @@ class Facts:
     underway: PlanKind | None  # the plan that the present state carries out
     by_deadline: bool  # it was not a verdict that brought it there
     deadline_lifted: bool  # and by the settings of now it would not have
+    too_late: (
+        bool  # in review, for QC changed its mind after our release or cancel had begun: what lands is our own act
+    )
     stuck: bool  # in review, and nothing has come that could end it without a person
     acted: bool  # we have begun to carry it out
     outdated: bool  # lines were cut, and by now the plan is to leave others of them
@@ -86,6 +89,7 @@ def read_signal(facts: Facts) -> Signal:
     cut = facts.plan is PlanKind.CUT
     lifted = not facts.held and facts.seen_held
     checks = (
+        (facts.too_late and (facts.cancelled or lifted), Signal.WAITS_FOR_PERSON),
         (facts.cancelled and (facts.acted or not facts.ours), Signal.CANCEL_DONE),
         (facts.cancelled, Signal.CANCELLED_IN_SHOPIFY),
         (lifted and cut and facts.cut_done, Signal.CUT_AND_LIFTED),

@@ -99,6 +99,7 @@ def read_facts(scene: Scene, case: Case) -> Facts:
         underway=UNDERWAY.get(exchange.code),
         by_deadline=exchange.decided_by == DEADLINE,
         deadline_lifted=_is_deadline_lifted(scene, exchange),
+        too_late=exchange.code == "changed_too_late" and has_sealed_fate(scene, order.id),
         stuck=_is_stuck(scene, case),
         acted=has_acted(scene, order.id),
         outdated=case.plan.kind is PlanKind.CUT and is_cut_outdated(scene, order.id, case.plan.left, case.cuts),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from sqlalchemy import select
 
 from core.db import db_now
 from core.models import Event
 from core.relay.jobs import work
-from tests.flows.stage import Stage
+from tests.flows.stage import HOLD, Stage
 
 
 def judge_late(stage: Stage, *verdicts: str) -> tuple[dict[str, Any], int]:
@@ -49,3 +50,24 @@ def test_a_verdict_between_two_equal_ones_changes_nothing_when_it_is_thought_abo
     order, number = judge_late(stage, "FAIL", "PASS", "FAIL")
     think_at_last(stage, number)
     assert stage.state(order)[0] == "cancelling"
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "operation"), [("PASS", "FAIL", "RemoveTags"), ("FAIL", "PASS", "CancelOrder")]
+)
+def test_our_own_act_that_lands_after_qc_changed_its_mind_leaves_the_review_open(
+    stage: Stage, first: str, then: str, operation: str
+) -> None:
+    """The answer was lost, so it is looked up later: what it shows is nobody's decision."""
+    order = stage.new_order([{"sku": "NEW-A", "quantity": 1}])
+    stage.push_return({"A": "S"})
+    stage.settle()
+    stage.sandbox.shopify.topics = set()
+    stage.sandbox.shopify.faults.add({"match": operation, "kind": "lose_answer", "times": 1})
+    stage.judge({"A": first})
+    stage.wait_for(lambda: stage.sandbox.shopify.faults.listing()[0]["hits"] > 0)
+    stage.judge({"A": then})
+    stage.settle(40)
+    there = stage.shopify_order(order)
+    assert there["cancelled_at"] is not None or HOLD not in there["tags"]
+    assert stage.state(order) == ("review", "changed_too_late")

@@ -113,16 +113,18 @@ def test_every_cell_is_as_the_page_says(state: State) -> None:
 
 
 def list_facts() -> Iterator[Facts]:
-    """Every combination there is: sixteen yes-or-no facts, the plan, and what is under way.
+    """Every combination there is: seventeen yes-or-no facts, the plan, and what is under way.
 
-    Nothing is under way in a review, only what a deadline decided can be a deadline's no longer, and a plan is outdated
-    only by cuts that were made.
+    Nothing is under way in a review, it is too late only there and once we have acted, only what a deadline decided can
+    be a deadline's no longer, and a plan is outdated only by cuts that were made.
     """
     flags = [one.name for one in fields(Facts) if one.name not in ("underway", "plan")]
-    assert len(flags) == 16
+    assert len(flags) == 17
     for plan, underway in product(PlanKind, (None, *dict.fromkeys(UNDERWAY.values()))):
         for values in product((False, True), repeat=len(flags)):
             said = dict(zip(flags, values, strict=True))
+            if said["too_late"] and not (said["stuck"] and said["acted"]):
+                continue
             if said["outdated"] and not (said["acted"] and plan is PlanKind.CUT):
                 continue
             if not ((said["stuck"] and underway) or (said["deadline_lifted"] and not said["by_deadline"])):
@@ -131,6 +133,8 @@ def list_facts() -> Iterator[Facts]:
 
 def expect_signal(facts: Facts) -> str:
     """The order of what counts, in other words than the product's."""
+    if facts.too_late and (facts.cancelled or (facts.seen_held and not facts.held)):
+        return "waits_for_person"
     if facts.cancelled:
         return "cancel_done" if facts.acted or not facts.ours else "cancelled_in_shopify"
     if not facts.held and facts.seen_held:
@@ -177,6 +181,7 @@ def take_step(state: State, facts: Facts) -> tuple[State, Facts] | None:
     if isinstance(step, Stay):
         return None
     now = {"underway": UNDERWAY.get(step.code), "stuck": step.to is State.REVIEW}
+    now["too_late"] = step.code == "changed_too_late" and facts.acted
     if step.to is State.REVIEW:
         now |= {"by_deadline": False, "deadline_lifted": False}
     return step.to, replace(facts, **now)
