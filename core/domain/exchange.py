@@ -70,9 +70,7 @@ class Facts:
     underway: PlanKind | None  # the plan that the present state carries out
     by_deadline: bool  # it was not a verdict that brought it there
     deadline_lifted: bool  # and by the settings of now it would not have
-    too_late: (
-        bool  # in review, for QC changed its mind after our release or cancel had begun: what lands is our own act
-    )
+    too_late: bool  # in review, as QC changed its mind after our release or cancel had begun: what lands is our act
     stuck: bool  # in review, and nothing has come that could end it without a person
     acted: bool  # we have begun to carry it out
     outdated: bool  # lines were cut, and by now the plan is to leave others of them
