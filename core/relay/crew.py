@@ -36,12 +36,13 @@ class Crew:
         end = monotonic() + seconds
         try:
             while monotonic() < end:
-                if self._take_on() == 0:
+                begun = self._take_on()
+                if begun == 0:
                     if not self._thinking and not self._sending:
                         return True
                     self._wait_for(1, min(_POLL_SECONDS, end - monotonic()))
                 else:
-                    self._wait_for(HANDS // 2, _PATIENCE_SECONDS)
+                    self._wait_for(min(begun, HANDS // 2), _PATIENCE_SECONDS)
             return False
         finally:
             self._pool.shutdown(wait=False)

@@ -113,6 +113,8 @@ def judge(street: Street, watcher: Watcher, windows: list[Window], refused: list
     called = Counter(json.loads(line)[1] for line in street.journal.read_text().splitlines())
     print(f"slack {SLACK:g}: so many times slower than a free machine")
     print(f"deliveries of healthy shops: {len(mine)}; p95 in ms alone {in_ms(alone)}, beside {in_ms(beside)}")
+    middles = [in_ms(list_quantiles(mine, windows, kind, 10)) for kind in ("alone", "beside")]
+    print(f"their medians in ms alone {middles[0]}, beside {middles[1]}")
     print(f"healthy partners of the hostile shops: p95 in ms {in_ms(neighbours)}")
     print(f"connections that hostile partners saw: {sum(called.values())}: {dict(called)}")
     print(f"most connections the worker had at once: {watcher.connections}; endpoints left alone: {len(watcher.downs)}")
@@ -152,10 +154,15 @@ def list_deliveries(street: Street) -> list[Delivery]:
 
 def list_p95(deliveries: list[Delivery], windows: list[Window], kind: str) -> list[float]:
     """Each such window's 95th percentile."""
+    return list_quantiles(deliveries, windows, kind, 19)
+
+
+def list_quantiles(deliveries: list[Delivery], windows: list[Window], kind: str, twentieth: int) -> list[float]:
+    """Each such window's time within which so many twentieths of what was made in it were received."""
     return [
         statistics.quantiles([
             one.seconds for one in deliveries if one.seconds is not None and window.began <= one.made < window.ended
-        ], n=20)[-1]
+        ], n=20)[twentieth - 1]
         for window in windows
         if window.kind == kind
     ]  # fmt: skip
