@@ -1,7 +1,7 @@
 """Healthy partners beside hostile ones, in one run of real processes: `python -m tests.hostile` (`make hostile`).
 
-Rounds in which only healthy shops work alternate with rounds in which hostile ones work beside them. It ends with 1
-when a bound is broken; docs/reliability.md says what the bounds are.
+Each round the healthy shops work alone, then beside guests whose partners are as well as their own, then beside guests
+whose partners are hostile. It ends with 1 when a bound is broken; docs/reliability.md says what the bounds are.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import sys
 import threading
 import time
 
-from tests.hostile.measuring import Watcher, Window, judge
+from tests.hostile.measuring import ALONE, FRIENDLY, HOSTILE, Watcher, Window, judge
 from tests.hostile.street import Street, Tenant
 
-ALONE_SECONDS, BESIDE_SECONDS = 15.0, 30.0
-HEALTHY_PUSHES, HOSTILE_PUSHES = 1.5, 0.3  # a second, over all such shops
+ALONE_SECONDS, BESIDE_SECONDS = 10.0, 20.0
+HEALTHY_PUSHES, GUESTS_PUSHES = 2.0, 0.5  # a second, over all such shops
 
 
 class Pushing:
@@ -58,12 +58,15 @@ def run(rounds: int, *, keep: bool) -> bool:
         watcher = Watcher(street)
         healthy = Pushing(street, street.healthy, HEALTHY_PUSHES)
         time.sleep(3)  # everything is loaded, and every healthy far side has been met
-        windows = [_be_alone(watcher)]
-        guests: list[Tenant] = []
+        windows: list[Window] = []
+        friends: list[Tenant] = []
+        foes: list[Tenant] = []
         for number in range(rounds):
-            guests += street.rounds[number]
-            windows.append(_be_beside(street, watcher, guests))
-            windows.append(_be_alone(watcher))
+            friends += street.friendly[number]
+            foes += street.hostile[number]
+            windows.append(watcher.watch(ALONE, ALONE_SECONDS))
+            windows.append(_be_beside(street, watcher, FRIENDLY, friends))
+            windows.append(_be_beside(street, watcher, HOSTILE, foes))
         healthy.end()
         watcher.wait_for_healthy()
         return judge(street, watcher, windows, healthy.refused)
@@ -73,14 +76,10 @@ def run(rounds: int, *, keep: bool) -> bool:
             print(f"kept: {street.folder}")
 
 
-def _be_alone(watcher: Watcher) -> Window:
-    return watcher.watch("alone", ALONE_SECONDS)
-
-
-def _be_beside(street: Street, watcher: Watcher, guests: list[Tenant]) -> Window:
+def _be_beside(street: Street, watcher: Watcher, kind: str, guests: list[Tenant]) -> Window:
     street.let_in(guests, "live")
-    pushing = Pushing(street, guests, HOSTILE_PUSHES)
-    window = watcher.watch("beside", BESIDE_SECONDS)
+    pushing = Pushing(street, guests, GUESTS_PUSHES)
+    window = watcher.watch(kind, BESIDE_SECONDS)
     pushing.end()
     street.let_in(guests, "paused")
     return window
@@ -89,7 +88,7 @@ def _be_beside(street: Street, watcher: Watcher, guests: list[Tenant]) -> Window
 def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that everything that was started is ended
     parser = argparse.ArgumentParser(prog="tests.hostile")
-    parser.add_argument("--rounds", type=int, default=3, help="in which hostile shops work beside the healthy ones")
+    parser.add_argument("--rounds", type=int, default=3, help="each alone, beside friendly guests, beside hostile ones")
     parser.add_argument("--keep", action="store_true", help="leave logs and database behind")
     given = parser.parse_args()
     return 0 if run(given.rounds, keep=given.keep) else 1

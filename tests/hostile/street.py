@@ -39,15 +39,14 @@ _START_SECONDS = 40.0
 
 @dataclass
 class Tenant:
-    """A shop with its caller's credential. `hostile`: names of its partners that mean harm."""
+    """A shop with its caller's credential."""
 
     shop_id: int
     headers: dict[str, str]
-    hostile: tuple[str, ...]
 
 
 class Street:
-    """Everything that runs. The hostile shops of a round are paused until they are let in."""
+    """Everything that runs. The guests of a round, friendly or hostile, are paused until they are let in."""
 
     def __init__(self, rounds: int):
         self.folder = Path(tempfile.mkdtemp(prefix="rb-hostile-", dir=MEMORY))
@@ -68,8 +67,9 @@ class Street:
             opened.dispose()
             values = {name.lower(): value for name, value in self.environment.items()}
             self.runtime = create_app(Config.model_validate(values)).extensions["returnbridge"]
-            self.healthy = [self._add_shop(f"well-{number}", ()) for number in range(HEALTHY_SHOPS)]
-            self.rounds = [self._add_round(number) for number in range(rounds)]
+            self.healthy = [self._add_shop(f"well-{number}", [], {}) for number in range(HEALTHY_SHOPS)]
+            self.friendly = [self._add_round(number, friendly=True) for number in range(rounds)]
+            self.hostile = [self._add_round(number, friendly=False) for number in range(rounds)]
         except BaseException:
             self.close()
             raise
@@ -93,19 +93,22 @@ class Street:
         self.processes[role] = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log)
         return self.processes[role]
 
-    def _add_round(self, number: int) -> list[Tenant]:
-        """Hostile shops that share all faults among them; one of them has an OMS that never answers."""
-        faults = sorted(self.ports)
+    def _add_round(self, number: int, *, friendly: bool) -> list[Tenant]:
+        """Hostile shops that share all faults among them, one of them with an OMS that never answers; or shops with as
+        many partners, and all is well.
+        """
+        faults, word = sorted(self.ports), "friendly" if friendly else "hostile"
+        ports = dict.fromkeys(faults, self.receivers_port) if friendly else self.ports
         return [
-            self._add_shop(f"round-{number}-{place}", tuple(faults[place::SHOPS_A_ROUND]), hostile_oms=place == 0)
+            self._add_shop(f"{word}-{number}-{place}", faults[place::SHOPS_A_ROUND], ports, odd_oms=place == 0)
             for place in range(SHOPS_A_ROUND)
         ]
 
-    def _add_shop(self, name: str, faults: tuple[str, ...], *, hostile_oms: bool = False) -> Tenant:
+    def _add_shop(self, name: str, faults: list[str], ports: dict[str, int], *, odd_oms: bool = False) -> Tenant:
         well = f"http://127.0.0.1:{self.receivers_port}"
-        oms = f"http://127.0.0.1:{self.ports[HOSTILE_OMS]}/{name}" if hostile_oms else well
+        oms = f"http://127.0.0.1:{ports[HOSTILE_OMS]}" if odd_oms else well
         partners = {"well": f"{well}/{name}"}
-        partners |= {slug(fault): f"http://127.0.0.1:{self.ports[fault]}/{name}/{slug(fault)}" for fault in faults}
+        partners |= {slug(fault): f"http://127.0.0.1:{ports[fault]}/{name}/{slug(fault)}" for fault in faults}
         document = {
             "mode": "live",
             "oms": {"base_url": f"{oms}/oms", "auth_username": "u", "auth_password": "p", "calls_per_minute": 100_000},
@@ -121,7 +124,7 @@ class Street:
             tenants.save_settings(session, keyring, shop, document, "test", guard)
             shop.mode = "paused" if faults else "live"
             headers = {"authUsername": made.username, "authPassword": made.password}
-            return Tenant(shop.id, {**headers, "Content-Type": "application/json"}, tuple(map(slug, faults)))
+            return Tenant(shop.id, {**headers, "Content-Type": "application/json"})
 
     def start(self) -> None:
         """One web server, one worker, the sweeper: the product's own commands."""
