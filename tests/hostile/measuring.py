@@ -23,6 +23,7 @@ from tests.hostile.street import Street
 
 ALONE, FRIENDLY, HOSTILE = "alone", "beside friendly guests", "beside hostile guests"
 MOST_RATIO = 1.10  # of the healthy ones' p95 beside hostile guests to that beside as many friendly ones
+MOST_UNREST = 2.0
 MOST_MEGABYTES = 300.0
 MOST_ATTEMPT_SECONDS = DEADLINE_SECONDS + 1.0 * SLACK  # an attempt's length is taken around its call
 _LOOSE_SECONDS = 0.2
@@ -115,7 +116,9 @@ def judge(street: Street, watcher: Watcher, windows: list[Window], refused: list
     typical = {kind: statistics.median(found) for kind, found in p95.items()}
     print(f"p95 beside hostile guests, of p95 alone: {typical[HOSTILE] / typical[ALONE]:.2f}")
     probes = find_soonest_probe(street, watcher.downs)
+    unrest = max(p95[ALONE]) / min(p95[ALONE])
     return all([
+        say("p95 of one round alone, of another's: above it the machine is too restless to tell", unrest, MOST_UNREST),
         say("p95 beside hostile guests, of that beside friendly", typical[HOSTILE] / typical[FRIENDLY], MOST_RATIO),
         say("healthy deliveries that never came, and pushes refused", lost + len(refused), 0),
         say("worker's peak memory in MB", watcher.peak_megabytes, MOST_MEGABYTES),
