@@ -53,7 +53,7 @@ def ensure_shop(session: Session, domain: str) -> Shop:
 
 def ensure_shops(session: Session, domains: Collection[str]) -> dict[str, int]:
     """Verified domain -> id, of all these shops; asked for at once."""
-    known = dict(session.execute(select(Shop.domain, Shop.id).where(Shop.domain.in_(domains))).tuples().all())
+    known = dict(session.execute(select(Shop.domain, Shop.id).where(Shop.domain.in_(domains))).all())
     return known | {domain: ensure_shop(session, domain).id for domain in sorted({*domains} - {*known})}
 
 
