@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -33,7 +34,7 @@ CANARIES = ("canary-of-a-body", "canary-of-a-token", "canary-of-an-argument", "c
 BODY, TOKEN, ARGUMENT, LOCAL, QUERY = CANARIES
 KEPT = {"event_id", "timestamp", "level", "logger", "platform", "release", "environment", "sdk"}
 SECRET = "test-secret-of-at-least-thirty-two-bytes"
-SECONDS = 30
+SECONDS = 60
 
 
 @dataclass
@@ -52,8 +53,16 @@ class Listener:
         assert self.came.wait(SECONDS), "no report came"
         return "\n".join(self.taken)
 
-    def read_events(self) -> list[dict[str, Any]]:
-        self.wait()
+    def find(self, words: str) -> dict[str, Any]:
+        """The event that holds these words; others of this process may come beside it."""
+        for _ in range(SECONDS * 20):
+            for one in self.list_events():
+                if words in json.dumps(one):
+                    return one
+            time.sleep(0.05)
+        raise AssertionError(f"no report holds {words}: {self.taken}")
+
+    def list_events(self) -> list[dict[str, Any]]:
         lines = [json.loads(line) for one in self.taken for line in one.splitlines() if line.startswith("{")]
         return [line for line in lines if "level" in line]
 
@@ -82,8 +91,9 @@ def listener() -> Iterator[Listener]:
 
 
 @pytest.fixture
-def reporting(listener: Listener) -> Iterator[Listener]:
-    """This process reports, and stops afterwards."""
+def reporting(listener: Listener, monkeypatch: pytest.MonkeyPatch) -> Iterator[Listener]:
+    """This process reports, and stops afterwards. However busy the machine is, a report is waited for."""
+    monkeypatch.setattr("core.reporting._SEND_SECONDS", float(SECONDS))
     start_reporting(listener.dsn)
     yield listener
     sentry_sdk.get_client().close(timeout=1)
@@ -109,10 +119,8 @@ def test_a_fault_of_a_door_is_reported_and_nothing_of_the_call(reporting: Listen
     headers = {"Authorization": f"Bearer {TOKEN}", "authPassword": TOKEN, "Cookie": f"a={TOKEN}"}
     answer = app.test_client().post(f"/breaks?id_token={QUERY}", json={"a": BODY}, headers=headers)
     incident = answer.get_json()["description"]
-    text = reporting.wait()
-    prove_clean(text)
-    assert incident in text
-    (event,) = reporting.read_events()
+    event = reporting.find(incident)
+    prove_clean(reporting.wait())
     (fault,) = event["exception"]["values"]
     assert fault["type"] == "ValueError"
     assert fault["stacktrace"]["frames"][-1]["function"] == "break_with"
@@ -137,13 +145,14 @@ def test_the_canaries_would_be_found(listener: Listener, monkeypatch: pytest.Mon
 def test_what_strangers_log_is_reported_without_its_words(reporting: Listener) -> None:
     import logging
 
+    logging.getLogger("core.relay.thinking").warning("nobody is told of a warning")
     try:
         break_with(BODY)
     except ValueError:
         logging.getLogger("rq.worker").error("job failed: %s", ARGUMENT, exc_info=True, extra={"secret": TOKEN})
-    logging.getLogger("core.relay.thinking").warning("nobody is told of a warning")
-    (event,) = reporting.read_events()
+    event = reporting.find("rq.worker")
     assert "logentry" not in event
+    assert {one["level"] for one in reporting.list_events()} == {"error"}
     prove_clean(reporting.wait())
 
 
@@ -158,7 +167,7 @@ def test_a_chain_of_faults_keeps_its_kinds_and_no_words(reporting: Listener) -> 
             raise Transient(f"no {TOKEN}") from error
     except Transient:
         logging.getLogger("core.relay.delivery").exception("effect %s", 7)
-    (event,) = reporting.read_events()
+    event = reporting.find("effect 7")
     assert [one["type"] for one in event["exception"]["values"]] == ["ValueError", "Transient"]
     assert event["logentry"] == {"message": "effect 7"}
     prove_clean(reporting.wait())
@@ -184,10 +193,14 @@ def start(listener: Listener, *words: str, folder: Path, **more: str) -> subproc
     )
 
 
+PATIENT = f"import core.reporting as r; r._SEND_SECONDS = r._END_SECONDS = {SECONDS}.0\n"
+FLASK = PATIENT + "import sys; from flask.cli import main; sys.argv[:1] = ['flask', '--app', 'app']; main()"
+
+
 def test_a_sweeper_that_fails_reports_it(listener: Listener, tmp_path: Path) -> None:
     """Its database has no tables. A proxy of the environment, at which nobody is, is not used."""
     proxies = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
-    process = start(listener, "-m", "flask", "--app", "app", "sweep", folder=tmp_path, **proxies)
+    process = start(listener, "-c", FLASK, "sweep", folder=tmp_path, **proxies)
     try:
         text = listener.wait()
     finally:
@@ -216,28 +229,28 @@ def test_a_worker_that_meets_a_fault_reports_it_and_nothing_of_the_message(liste
         with sqlite3.connect(tmp_path / "web.db") as database:
             database.execute("DROP TABLE orders")
             database.execute("DROP TABLE bridge_credentials")
-        start(
-            listener, "-m", "flask", "--app", "app", "worker", "--burst",
-            folder=tmp_path, DATABASE_URL=f"sqlite:///{tmp_path}/web.db",
-        ).communicate(timeout=SECONDS)  # fmt: skip
+        used = {"DATABASE_URL": f"sqlite:///{tmp_path}/web.db"}
+        start(listener, "-c", FLASK, "worker", "--burst", folder=tmp_path, **used).communicate(timeout=SECONDS)
         text = listener.wait()
         assert "event 1 shopify customers/redact" in text
         listener.came.clear()
         call = HEAD + f"authUsername: {TOKEN}\r\nauthPassword: {TOKEN}\r\nContent-Length: 20\r\n\r\n".encode()
-        assert statuses(speak(port, call + b'{"a": "' + BODY.encode()[:11] + b'"}')) == [503]
+        for _ in range(10):  # web gives a report up after 5 s, and does not send it again
+            assert statuses(speak(port, call + b'{"a": "' + BODY.encode()[:11] + b'"}')) == [503]
+            if listener.came.wait(5):
+                break
         text = listener.wait()
     assert "POST /rms/notifications" in text
     prove_clean(text)
 
 
 def test_what_ends_a_process_is_reported_before_it_ends(listener: Listener, tmp_path: Path) -> None:
-    program = f"from app import create_app; create_app(); raise RuntimeError({BODY!r})"
+    program = f"{PATIENT}from app import create_app; create_app(); raise RuntimeError({BODY!r})"
     process = start(listener, "-c", program, folder=tmp_path)
     _, errors = process.communicate(timeout=SECONDS)
     assert BODY in errors  # the operator's own terminal
     prove_clean(listener.wait())
-    (event,) = listener.read_events()
-    assert event["exception"]["values"][0]["type"] == "RuntimeError"
+    assert listener.find("RuntimeError")["exception"]["values"][0]["type"] == "RuntimeError"
 
 
 WITHOUT = """
