@@ -77,7 +77,7 @@ class Watcher:
         """Until all that the healthy shops want is done; bounded."""
         ids = [one.shop_id for one in self._street.healthy]
         query = select(func.count()).where(Effect.shop_id.in_(ids), Effect.state != "done")
-        until = time.monotonic() + 15
+        until = time.monotonic() + 60
         while time.monotonic() < until:
             with self._street.runtime.database.read() as session:
                 if session.scalars(query).one() == 0:
