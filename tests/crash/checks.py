@@ -80,10 +80,12 @@ def find_both(found: Evidence) -> Iterator[str]:
 
 
 def find_stuck(found: Evidence) -> Iterator[str]:
-    """Without an end, though the time for it is over."""
+    """Without an end, though the time for it is over. What waits behind a parked effect is seen to wait there."""
+    parked = {(one.shop_id, one.lane): one.id for one in reversed(found.effects) if one.state == "parked"}
     yield from (f"event {one.id} {one.topic}: {one.reason}" for one in found.events if one.outcome is None)
     for one in found.effects:
-        if one.state in ("pending", "sending"):
+        behind = not one.passes_parked and parked.get((one.shop_id, one.lane), one.id) < one.id
+        if one.state in ("pending", "sending") and not behind:
             yield f"effect {one.id} {one.kind} {one.state}: {one.reason}"
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import case, func, select
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import aliased
 
 from core.db import Database
 from core.models import Effect, Event
@@ -121,7 +122,10 @@ def count_rows(database: Database) -> tuple[int, int]:
         with database.read() as session:
             events = select(func.count(Event.id), func.count(Event.outcome))
             stored, ended = session.execute(events).one()
-            is_open = Effect.state.in_(("pending", "sending"))
+            ahead = aliased(Effect)  # what waits behind a parked effect waits for a person
+            in_lane = (ahead.shop_id == Effect.shop_id) & (ahead.lane == Effect.lane) & (ahead.id < Effect.id)
+            is_behind = ~Effect.passes_parked & select(ahead.id).where(in_lane, ahead.state == "parked").exists()
+            is_open = Effect.state.in_(("pending", "sending")) & ~is_behind
             wanted, waiting = session.execute(select(func.count(Effect.id), func.count(case((is_open, 1))))).one()
             return stored - ended + waiting, ended + wanted - waiting
     except SQLAlchemyError:
