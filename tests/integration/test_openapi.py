@@ -253,7 +253,9 @@ def test_the_page_forbids_everything_but_its_own_style(built: Flask) -> None:
         answer = built.test_client().get("/rms/docs")
         policy = dict(part.strip().split(" ", 1) for part in answer.headers["Content-Security-Policy"].split(";"))
         nonce = policy.pop("style-src").removeprefix("'nonce-").removesuffix("'")
-        assert policy == dict.fromkeys(("default-src", "base-uri", "form-action", "frame-ancestors"), "'none'")
+        assert policy == dict.fromkeys(
+            ("default-src", "object-src", "base-uri", "form-action", "frame-ancestors"), "'none'"
+        )
         assert answer.text.count(f'<style nonce="{nonce}">') == 1
         seen.add(nonce)
     assert len(seen) == 2
