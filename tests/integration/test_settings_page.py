@@ -149,15 +149,20 @@ def test_a_typed_secret_is_not_sent_back_by_a_refused_save(front: Front) -> None
     assert "typed-secret" not in answer.text
 
 
-def test_a_kept_secret_does_not_go_to_a_new_address(front: Front) -> None:
-    front.configure(DOCUMENT)
-    form = front.settings_form(oms__base_url="https://9.9.9.9", partners__0__url="https://9.9.9.9/steal")
+def prove_secrets_stay(front: Front, form: Any) -> None:
+    """A form with other addresses is neither saved nor tried: its secrets would go there."""
     for action in ("save", "test:oms", "test:partner:0"):
         answer = front.save(form, action)
         assert answer.status_code == 422
         assert "address has changed" in find_errors(answer.text)["oms.auth_password"]
         assert read_text(answer.text).count("type its value again, because the address has changed") >= 2
     assert front.settings() == Settings.model_validate(DOCUMENT)
+
+
+def test_a_kept_secret_does_not_go_to_a_new_address(front: Front) -> None:
+    front.configure(DOCUMENT)
+    form = front.settings_form(oms__base_url="https://9.9.9.9", partners__0__url="https://9.9.9.9/steal")
+    prove_secrets_stay(front, form)
 
 
 @pytest.mark.parametrize("word", ["set", "not set"])
@@ -167,12 +172,7 @@ def test_nor_when_the_word_is_typed_by_which_a_document_keeps_it(front: Front, w
         oms__base_url="https://9.9.9.9", oms__auth_password=word, partners__0__url="https://9.9.9.9/steal"
     )
     form.setlist("partners.0.headers.value", [word, word, ""])
-    for action in ("save", "test:oms", "test:partner:0"):
-        answer = front.save(form, action)
-        assert answer.status_code == 422
-        assert "address has changed" in find_errors(answer.text)["oms.auth_password"]
-        assert read_text(answer.text).count("type its value again, because the address has changed") >= 2
-    assert front.settings() == Settings.model_validate(DOCUMENT)
+    prove_secrets_stay(front, form)
 
 
 def test_a_stale_form_is_refused_with_what_changed_and_then_saves(front: Front) -> None:
