@@ -16,6 +16,7 @@ from tests.crash.house import Scale
 from tests.crash.run import run
 
 _NO_POSTGRES = tuple(action for action in ACTIONS if action != "database")
+_SHOPS = 6  # a frozen process may hold one of them for seconds
 Given = argparse.Namespace
 
 
@@ -37,7 +38,7 @@ def matrix(given: Given) -> bool:
 
 def cancels(given: Given) -> bool:
     """So many cancels with a refund, two thirds of them without an answer, while processes are killed."""
-    scale = Scale(given.seed, events=0, rate=0, cancels=given.events, outside={"special": UNCLEAR})
+    scale = Scale(given.seed, events=0, rate=0, shops=_SHOPS, cancels=given.events, outside={"special": UNCLEAR})
     return _run(scale, Faults(postgres=0, orphan=0), given)
 
 
@@ -78,7 +79,7 @@ def _list_actions(given: Given) -> tuple[str, ...]:
 def _make_scale(given: Given) -> Scale:
     """SQLite has one writer: there one process serves the doors (DESIGN §10)."""
     sizes = {"workers": 3, "webs": 2} if given.database == "postgresql" else {"workers": 2, "webs": 1}
-    return Scale(given.seed, given.database, given.events, given.rate, **sizes, skew=given.skew)
+    return Scale(given.seed, given.database, given.events, given.rate, _SHOPS, **sizes, skew=given.skew)
 
 
 def _make_faults(given: Given, choose: Callable[[int, tuple[str, ...]], tuple[Case, ...]]) -> Faults:

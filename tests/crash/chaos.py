@@ -36,7 +36,7 @@ class Faults:
     kill: float = 0.2
     storm: float = 3.0
     lull: float = 25.0  # at most, and until this many events and effects have ended since the last storm:
-    lull_work: int = 100
+    lull_work: int = 400
     freeze: float = 6.0
     freeze_seconds: float = FREEZE_SECONDS
     postgres: float = 30.0

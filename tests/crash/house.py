@@ -26,7 +26,6 @@ from tests.crash.servers import Postgres, Valkey, free_ports
 
 SECRET = "crash-secret-of-at-least-thirty-two-bytes"
 ROOT = Path(__file__).parent.parent.parent
-SHOPS = 3
 # no disk is waited for: processes are killed and the database crashes, the machine does not
 MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 SKEWS = (7200, -7200, 0)  # seconds by which the processes' wall clocks are wrong, where the run asks for it
@@ -41,6 +40,7 @@ class Scale:
     database: str = "postgresql"
     events: int = 2000
     rate: float = 3.0  # stories a second; each is about eight accepted events
+    shops: int = 3
     workers: int = 3
     webs: int = 2
     plant: str = ""
@@ -144,7 +144,7 @@ class House:
         if self.scale.sql and self.postgres:
             self.postgres.execute(self.scale.sql)
         shops = []
-        for number in range(SHOPS):
+        for number in range(self.scale.shops):
             domain = f"crash-{number}.myshopify.com"
             added = json.loads(self.command("shops", "add", domain, "--access-token", "token"))
             self.configure(domain, self._write_settings(number))

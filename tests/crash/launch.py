@@ -8,6 +8,7 @@ Each process then runs `flask --app app ARGUMENT…` as an operator would.
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import random
@@ -124,4 +125,5 @@ if __name__ == "__main__":
     if sys.argv[1] == "--alone":
         become(sys.argv[2:])
     die_with_parent()
+    gc.freeze()  # or each child's first collection would copy all of it
     listen(sys.argv[1])

@@ -8,10 +8,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from tests.crash.house import ROOT, SHOPS, House, Scale
+from tests.crash.house import ROOT, House, Scale
 from tests.storm.fill import fill
 
-DOWN, WELL, METERED = range(SHOPS)
+DOWN, WELL, METERED = range(Scale.shops)
 DEFAULT_BUDGET = 200
 
 
