@@ -32,7 +32,8 @@ from core.failpoints import hit
 CONNECT_SECONDS = 3.05
 DEADLINE_SECONDS = 10.0  # a whole call, well inside the send deadline's share of a lease
 MAX_ANSWER_BYTES = 5 * 1024 * 1024
-_MOST_WIRE_BYTES = MAX_ANSWER_BYTES + 1024 * 1024  # with its head, and the heads of its chunks
+ENOUGH_BYTES = 64 * 1024  # where only the status counts, and some words for a person
+_HEAD_BYTES = 256 * 1024  # what may come on the wire besides: the head of an answer, and the heads of its chunks
 _EXCERPT_CHARACTERS = 500
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\xa0-\xff]*")
@@ -133,8 +134,13 @@ class HttpDoor:
         body: bytes | None = None,
         params: Mapping[str, str] | None = None,
         deadline_seconds: float = DEADLINE_SECONDS,
+        enough_bytes: int | None = None,
     ) -> Answer:
-        """Call once. Raises Transient when nothing can have been done, Ambiguous when it may have been."""
+        """Call once. Raises Transient when nothing can have been done, Ambiguous when it may have been.
+
+        Of an answer that is longer than `enough_bytes` the rest is not read: megabytes of it would cost the calls beside
+        it their turns, and once a far side has said that it is done, no length of what follows makes that unsaid.
+        """
         fault = self.guard.find_fault(url)
         if fault:
             raise Permanent(f"the address cannot be called: {fault}")
@@ -147,13 +153,13 @@ class HttpDoor:
         end = monotonic() + deadline_seconds
         if end > getattr(_speaking, "until", math.inf):
             raise Transient("too little of the lease was left for another call")
-        set_limits(end, _MOST_WIRE_BYTES)
+        set_limits(end, (enough_bytes or MAX_ANSWER_BYTES) + _HEAD_BYTES)
         try:
             with self._session.request(
                 method, url, params=params, data=content, headers=sent_headers, stream=True,
                 allow_redirects=False, timeout=(CONNECT_SECONDS, deadline_seconds),
             ) as response:  # fmt: skip
-                answer = Answer(response.status_code, response.headers, _read_capped(response, end))
+                answer = Answer(response.status_code, response.headers, _read_capped(response, end, enough_bytes))
             hit("call.after")
             return answer
         except requests.exceptions.ConnectionError as error:
@@ -182,11 +188,13 @@ class _NoCookies(requests.cookies.cookielib.DefaultCookiePolicy):  # type: ignor
         return False
 
 
-def _read_capped(response: requests.Response, end: float) -> bytes:
+def _read_capped(response: requests.Response, end: float, enough_bytes: int | None) -> bytes:
     """Read at most MAX_ANSWER_BYTES, until the deadline: an endless or dripping answer ends the call."""
     content = bytearray()
     for chunk in response.iter_content(16 * 1024):
         content += chunk
+        if enough_bytes is not None and len(content) >= enough_bytes:
+            break
         if len(content) > MAX_ANSWER_BYTES:
             raise Ambiguous("the answer is larger than 5 MiB")
         if monotonic() > end:

@@ -15,7 +15,7 @@ from core.domain.effects import PARTNER_FORWARD_RETURN, PARTNER_REPORT_QC
 from core.domain.returns import VerdictReport
 from core.errors import BadInput, Gone, NeedsSettings, Permanent
 from core.flows.tenants import load_settings_with_secrets
-from core.http import raise_for_answer
+from core.http import ENOUGH_BYTES, raise_for_answer
 from core.masking import mask_answer
 from core.reading import read_object
 from core.registry import Absent, Done, Job, NotNeeded, Waiting
@@ -70,9 +70,8 @@ class PartnerDeliverer:
             raise NeedsSettings(f"partner {job.params['partner']} is no longer in the settings")
         body = request["body"].encode()
         with call_endpoint(self.runtime.database, job.shop_id, name_partner(partner.name)):
-            answer = self.runtime.http.send(
-                "POST", partner.url, headers=make_headers(partner, job.key, utc_now(), body), body=body
-            )
+            headers = make_headers(partner, job.key, utc_now(), body)
+            answer = self.runtime.http.send("POST", partner.url, headers=headers, body=body, enough_bytes=ENOUGH_BYTES)
             masked = mask_answer(answer, json.loads(request["body"]), partner.headers.values())
             try:
                 raise_for_answer(masked, f"partner {partner.name}")
@@ -109,7 +108,8 @@ def try_connection(runtime: Runtime, partner: PartnerSettings) -> str:
     Only a real report could prove more, and it would start a refund.
     """
     headers = make_headers(partner, "connection-test", utc_now(), b"")
-    answer = mask_answer(runtime.http.send("GET", partner.url, headers=headers), None, partner.headers.values())
+    said = runtime.http.send("GET", partner.url, headers=headers, enough_bytes=ENOUGH_BYTES)
+    answer = mask_answer(said, None, partner.headers.values())
     if answer.status in (401, 403, 410) or answer.status >= 500:
         raise_for_answer(answer, f"partner {partner.name}")
     if answer.status == 404:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import Ambiguous, Fault, Permanent, Transient
-from core.http import HttpDoor, raise_for_answer
+from core.http import ENOUGH_BYTES, Answer, HttpDoor, raise_for_answer
 from tests.hostile.faults import FAULTS, NEVER_ACCEPTS, late, make_bomb
 from tests.hostile.proxies import open_proxies
 from tests.hostile.servers import answer, hostile
@@ -36,10 +36,12 @@ def ports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, int]]:
         yield opened
 
 
-def call(port: int, seconds: float = DEADLINE) -> None:
+def call(port: int, seconds: float = DEADLINE, enough: int | None = None) -> Answer:
     """As a deliverer does."""
-    got = DOOR.send("POST", f"http://127.0.0.1:{port}/x", json_body={"a": 1}, deadline_seconds=seconds)
+    url = f"http://127.0.0.1:{port}/x"
+    got = DOOR.send("POST", url, json_body={"a": 1}, deadline_seconds=seconds, enough_bytes=enough)
     raise_for_answer(got, "it")
+    return got
 
 
 @pytest.mark.parametrize("name", sorted(FATES.keys() - DELIVERED))
@@ -59,6 +61,20 @@ def test_each_fault_ends_in_time_in_memory_and_with_its_fate(name: str, ports: d
 @pytest.mark.parametrize("name", sorted(DELIVERED))
 def test_an_odd_length_is_no_reason_to_send_again(name: str, ports: dict[str, int]) -> None:
     call(ports[name], seconds=5)
+
+
+@pytest.mark.parametrize("name", ["gzip bomb", "endless chunks"])
+def test_where_the_status_is_enough_the_rest_is_not_read(name: str, ports: dict[str, int]) -> None:
+    """Nor is it sent again to a partner that said 200, which might not tell a repeat from a second report."""
+    got = call(ports[name], seconds=5, enough=ENOUGH_BYTES)
+    assert got.status == 200
+    assert ENOUGH_BYTES <= len(got.body) < 2 * ENOUGH_BYTES
+
+
+@pytest.mark.parametrize("name", ["gzip bomb in a refusal", "endless redirect"])
+def test_where_the_status_is_enough_a_long_refusal_is_one(name: str, ports: dict[str, int]) -> None:
+    with pytest.raises(Permanent):
+        call(ports[name], seconds=5, enough=ENOUGH_BYTES)
 
 
 def test_a_late_answer_within_the_deadline_is_an_answer() -> None:
