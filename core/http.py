@@ -138,8 +138,8 @@ class HttpDoor:
     ) -> Answer:
         """Call once. Raises Transient when nothing can have been done, Ambiguous when it may have been.
 
-        Of an answer that is longer than `enough_bytes` the rest is not read: megabytes of it would cost the calls beside
-        it their turns, and once a far side has said that it is done, no length of what follows makes that unsaid.
+        Of an answer longer than `enough_bytes` the rest is not read: megabytes of it would cost the calls beside it
+        their turns, and once a far side has said that it is done, no length of what follows makes that unsaid.
         """
         fault = self.guard.find_fault(url)
         if fault:
