@@ -129,7 +129,7 @@ class Outside:
         event_id = str(uuid.UUID(int=self.chance.getrandbits(128)))
         for topic in topics:
             self._emit_one(shop, topic, event_id, payload)
-        if self.chance.random() < 0.01:
+        if self.chance.random() < 0.06:  # nobody asked for it: its end is an outcome too
             self._emit_one(shop, "products/update", event_id, {"id": 1})
 
     def _emit_one(self, shop: str, topic: str, event_id: str, payload: dict[str, Any]) -> asyncio.Task[None]:
