@@ -17,7 +17,8 @@ from core.relay.thinking import claim_waiting, think_over
 from core.runtime import Runtime
 
 HANDS = 8  # for thinking, and as many for delivering: neither waits for the other
-_PATIENCE_SECONDS = 0.1  # a claim is dearer than a moment's wait for more free hands
+_PATIENCE_SECONDS = 0.05  # a claim is dearer than a moment's wait for more free hands
+_POLL_SECONDS = 0.1  # how often one looks for news while something is under way
 _Begin = Callable[[Runtime, Claim, float], None]
 
 
@@ -35,15 +36,18 @@ class Crew:
         end = monotonic() + seconds
         try:
             while monotonic() < end:
-                self._take_on()
-                if not self._thinking and not self._sending:
-                    return True
-                self._wait_for_half(min(_PATIENCE_SECONDS, end - monotonic()))
+                begun = self._take_on()
+                if begun == 0:
+                    if not self._thinking and not self._sending:
+                        return True
+                    self._wait_for(1, min(_POLL_SECONDS, end - monotonic()))
+                else:
+                    self._wait_for(min(begun, HANDS // 2), _PATIENCE_SECONDS)
             return False
         finally:
             self._pool.shutdown(wait=False)
 
-    def _take_on(self) -> None:
+    def _take_on(self) -> int:
         """Claim as much as there are free hands, and begin it. Raises what stopped a hand: no database."""
         self._gather()
         doubtful = sum(claim.doubtful for claim in self._sending.values())
@@ -52,6 +56,7 @@ class Crew:
         effects = claim_due(self._runtime, HANDS - len(self._sending), HANDS // 2 - doubtful)
         self._begin(self._thinking, think_over, events, claimed_at)
         self._begin(self._sending, deliver_one, effects, claimed_at)
+        return len(events) + len(effects)
 
     def _begin(
         self, under_way: dict[Future[None], Claim], begin: _Begin, claims: list[Claim], claimed_at: float
@@ -65,9 +70,9 @@ class Crew:
                 del under_way[future]
                 future.result()
 
-    def _wait_for_half(self, seconds: float) -> None:
-        """Until half of what is under way is through, or the time is up."""
+    def _wait_for(self, ended: int, seconds: float) -> None:
+        """Until so many are through, or none is left, or the time is up."""
         left, end = {*self._thinking, *self._sending}, monotonic() + seconds
-        enough = len(left) // 2
-        while len(left) > enough and (remaining := end - monotonic()) > 0:
-            _, left = wait(left, remaining, FIRST_COMPLETED)
+        while left and ended > 0 and (remaining := end - monotonic()) > 0:
+            done, left = wait(left, remaining, FIRST_COMPLETED)
+            ended -= len(done)
