@@ -17,7 +17,6 @@ from core.relay.thinking import claim_waiting, think_over
 from core.runtime import Runtime
 
 HANDS = 8  # for thinking, and as many for delivering: neither waits for the other
-_PATIENCE_SECONDS = 0.05  # a claim is dearer than a moment's wait for more free hands
 _POLL_SECONDS = 0.1  # how often one looks for news while something is under way
 _Begin = Callable[[Runtime, Claim, float], None]
 
@@ -36,18 +35,17 @@ class Crew:
         end = monotonic() + seconds
         try:
             while monotonic() < end:
-                begun = self._take_on()
-                if begun == 0:
-                    if not self._thinking and not self._sending:
-                        return True
-                    self._wait_for(1, min(_POLL_SECONDS, end - monotonic()))
-                else:
-                    self._wait_for(min(begun, HANDS // 2), _PATIENCE_SECONDS)
+                self._take_on()
+                under_way = {*self._thinking, *self._sending}
+                if not under_way:
+                    return True
+                # what ends while claims are made is gathered by them: the busier the hands, the more at once
+                wait(under_way, max(0.0, min(_POLL_SECONDS, end - monotonic())), FIRST_COMPLETED)
             return False
         finally:
             self._pool.shutdown(wait=False)
 
-    def _take_on(self) -> int:
+    def _take_on(self) -> None:
         """Claim as much as there are free hands, and begin it. Raises what stopped a hand: no database."""
         self._gather()
         doubtful = sum(claim.doubtful for claim in self._sending.values())
@@ -56,7 +54,6 @@ class Crew:
         effects = claim_due(self._runtime, HANDS - len(self._sending), HANDS // 2 - doubtful)
         self._begin(self._thinking, think_over, events, claimed_at)
         self._begin(self._sending, deliver_one, effects, claimed_at)
-        return len(events) + len(effects)
 
     def _begin(
         self, under_way: dict[Future[None], Claim], begin: _Begin, claims: list[Claim], claimed_at: float
@@ -69,10 +66,3 @@ class Crew:
             for future in [one for one in under_way if one.done()]:
                 del under_way[future]
                 future.result()
-
-    def _wait_for(self, ended: int, seconds: float) -> None:
-        """Until so many are through, or none is left, or the time is up."""
-        left, end = {*self._thinking, *self._sending}, monotonic() + seconds
-        while left and ended > 0 and (remaining := end - monotonic()) > 0:
-            done, left = wait(left, remaining, FIRST_COMPLETED)
-            ended -= len(done)
