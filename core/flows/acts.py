@@ -127,8 +127,10 @@ def is_act_wanted(scene: Scene, order_id: int) -> bool:
 
 
 def has_sealed_fate(scene: Scene, order_id: int) -> bool:
-    """True once the newest release or cancel of this order has been begun."""
-    fate = find_last(scene.session, scene.shop_id, fate_of(order_id))
+    """True once the newest release or cancel of this order has been begun. A hold undoes it when that is begun."""
+    fates = select(Effect).where(Effect.shop_id == scene.shop_id, Effect.aspect == fate_of(order_id))
+    newest_first = scene.session.scalars(fates.order_by(Effect.number.desc()))
+    fate = next((one for one in newest_first if one.started or not _is_hold(scene, one)), None)
     return fate is not None and fate.started and not _is_hold(scene, fate)
 
 

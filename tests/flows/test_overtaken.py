@@ -10,7 +10,7 @@ from sqlalchemy import select
 from core.db import db_now
 from core.models import Event
 from core.relay.jobs import work
-from tests.flows.stage import HOLD, Stage
+from tests.flows.stage import HOLD, REPLACEMENT, Stage
 
 
 def judge_late(stage: Stage, *verdicts: str) -> tuple[dict[str, Any], int]:
@@ -70,4 +70,19 @@ def test_our_own_act_that_lands_after_qc_changed_its_mind_leaves_the_review_open
     stage.settle(40)
     there = stage.shopify_order(order)
     assert there["cancelled_at"] is not None or HOLD not in there["tags"]
+    assert stage.state(order) == ("review", "changed_too_late")
+
+
+def test_our_own_cancel_leaves_the_review_open_though_a_hold_is_wanted_since(stage: Stage) -> None:
+    """The order came without its hold tag and was to be cancelled at once, so the tag is still to be written."""
+    stage.push_return({"A": "S"})
+    stage.judge({"A": "FAIL"})
+    stage.settle()
+    stage.sandbox.shopify.faults.add({"match": "CancelOrder", "kind": "lose_answer", "times": 1})
+    order = stage.new_order([{"sku": "NEW-A", "quantity": 1}], tags=[REPLACEMENT])
+    stage.sandbox.shopify.topics = set()
+    stage.wait_for(lambda: stage.sandbox.shopify.faults.listing()[0]["hits"] > 0)
+    stage.judge({"A": "PASS"})
+    stage.settle(40)
+    assert stage.shopify_order(order)["cancelled_at"] is not None
     assert stage.state(order) == ("review", "changed_too_late")
