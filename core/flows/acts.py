@@ -127,11 +127,14 @@ def is_act_wanted(scene: Scene, order_id: int) -> bool:
 
 
 def has_sealed_fate(scene: Scene, order_id: int) -> bool:
-    """True once the newest release or cancel of this order has been begun. A hold undoes it when that is begun."""
+    """True once the newest release or cancel of this order has been begun. A hold put on since undoes a release."""
     fates = select(Effect).where(Effect.shop_id == scene.shop_id, Effect.aspect == fate_of(order_id))
-    newest_first = scene.session.scalars(fates.order_by(Effect.number.desc()))
-    fate = next((one for one in newest_first if one.started or not _is_hold(scene, one)), None)
-    return fate is not None and fate.started and not _is_hold(scene, fate)
+    held_since = False
+    for fate in scene.session.scalars(fates.order_by(Effect.number.desc())):
+        if not _is_hold(scene, fate):
+            return fate.started and not (held_since and fate.kind != SHOPIFY_CANCEL_ORDER.name)
+        held_since = held_since or fate.started
+    return False
 
 
 def has_acted(scene: Scene, order_id: int) -> bool:
