@@ -17,6 +17,7 @@ from core.relay.thinking import claim_waiting, think_over
 from core.runtime import Runtime
 
 HANDS = 8  # for thinking, and as many for delivering: neither waits for the other
+_PATIENCE_SECONDS = 0.05  # a claim is dearer than a moment's wait for more free hands
 _POLL_SECONDS = 0.1  # how often one looks for news while something is under way
 _Begin = Callable[[Runtime, Claim, float], None]
 
@@ -29,51 +30,33 @@ class Crew:
         self._pool = ThreadPoolExecutor(2 * HANDS, thread_name_prefix="relay")
         self._thinking: dict[Future[None], Claim] = {}
         self._sending: dict[Future[None], Claim] = {}
-        self._look_again_at = 0.0  # when events are looked for whatever has ended
 
     def work(self, seconds: float) -> bool:
         """Think and deliver until nothing is due and nothing under way (True), or until the time is up (False)."""
         end = monotonic() + seconds
         try:
             while monotonic() < end:
-                self._take_on()
-                under_way = {*self._thinking, *self._sending}
-                if not under_way:
-                    return True
-                # what ends while claims are made is gathered by them: the busier the hands, the more at once
-                wait(under_way, max(0.0, min(_POLL_SECONDS, end - monotonic())), FIRST_COMPLETED)
+                begun = self._take_on()
+                if begun == 0:
+                    if not self._thinking and not self._sending:
+                        return True
+                    self._wait_for(1, min(_POLL_SECONDS, end - monotonic()))
+                else:
+                    self._wait_for(min(begun, HANDS // 2), _PATIENCE_SECONDS)
             return False
         finally:
             self._pool.shutdown(wait=False)
 
-    def _take_on(self) -> None:
-        """Claim as much as there are free hands, and begin it. Raises what stopped a hand: no database.
-
-        Once an event has been thought about, what it wants is due now and goes first. While none has been, events are
-        looked for only now and then: the claim of either is dear.
-        """
-        thought = self._gather(self._thinking)
-        self._gather(self._sending)
-        if thought:
-            self._take_effects()
-            self._take_events()
-        else:
-            idle = not self._thinking and not self._sending
-            if idle or monotonic() >= self._look_again_at:
-                self._take_events()
-            self._take_effects()
-
-    def _take_events(self) -> None:
-        claimed_at = monotonic()
-        self._look_again_at = claimed_at + _POLL_SECONDS
-        claims = claim_waiting(self._runtime, HANDS - len(self._thinking))
-        self._begin(self._thinking, think_over, claims, claimed_at)
-
-    def _take_effects(self) -> None:
-        claimed_at = monotonic()
+    def _take_on(self) -> int:
+        """Claim as much as there are free hands, and begin it. Raises what stopped a hand: no database."""
+        self._gather()
         doubtful = sum(claim.doubtful for claim in self._sending.values())
-        claims = claim_due(self._runtime, HANDS - len(self._sending), HANDS // 2 - doubtful)
-        self._begin(self._sending, deliver_one, claims, claimed_at)
+        claimed_at = monotonic()
+        events = claim_waiting(self._runtime, HANDS - len(self._thinking))
+        effects = claim_due(self._runtime, HANDS - len(self._sending), HANDS // 2 - doubtful)
+        self._begin(self._thinking, think_over, events, claimed_at)
+        self._begin(self._sending, deliver_one, effects, claimed_at)
+        return len(events) + len(effects)
 
     def _begin(
         self, under_way: dict[Future[None], Claim], begin: _Begin, claims: list[Claim], claimed_at: float
@@ -81,10 +64,15 @@ class Crew:
         for claim in claims:
             under_way[self._pool.submit(begin, self._runtime, claim, claimed_at)] = claim
 
-    def _gather(self, under_way: dict[Future[None], Claim]) -> bool:
-        """Take off what has ended; True when something has."""
-        ended = [one for one in under_way if one.done()]
-        for future in ended:
-            del under_way[future]
-            future.result()
-        return bool(ended)
+    def _gather(self) -> None:
+        for under_way in (self._thinking, self._sending):
+            for future in [one for one in under_way if one.done()]:
+                del under_way[future]
+                future.result()
+
+    def _wait_for(self, ended: int, seconds: float) -> None:
+        """Until so many are through, or none is left, or the time is up."""
+        left, end = {*self._thinking, *self._sending}, monotonic() + seconds
+        while left and ended > 0 and (remaining := end - monotonic()) > 0:
+            done, left = wait(left, remaining, FIRST_COMPLETED)
+            ended -= len(done)
