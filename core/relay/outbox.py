@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.crypto import Keyring
@@ -128,19 +128,21 @@ def make_key(shop_id: int, aspect: str, number: int) -> str:
 
 
 def withdraw(session: Session, shop_id: int, aspect: str, reason: str) -> None:
-    """Supersede an aspect's effects that were never sent. What may have been done is looked at, and not done again."""
-    doubtful = select(Effect).where(
-        Effect.shop_id == shop_id, Effect.aspect == aspect, Effect.state.in_((*SENDABLE, "parked")), Effect.started
+    """Supersede an aspect's effects that were never sent. What may have been done is looked at, and not done again.
+
+    Their rows are locked before they are judged: not every kind is prepared under the shop's lock, and one that is
+    begun at this moment would else be taken neither for sent nor for unsent.
+    """
+    open_ones = select(Effect).where(
+        Effect.shop_id == shop_id, Effect.aspect == aspect, Effect.state.in_((*SENDABLE, "parked"))
     )
-    for effect in session.scalars(doubtful):
-        effect.progress = {**effect.progress, "withdrawn": reason}
-    session.execute(
-        update(Effect)
-        .where(
-            Effect.shop_id == shop_id, Effect.aspect == aspect, Effect.state.in_((*SENDABLE, "parked")), ~Effect.started
-        )
-        .values(state="superseded", reason=reason, ended_at=db_now(), fence=Effect.fence + 1)
-    )
+    for effect in session.scalars(open_ones.with_for_update().execution_options(populate_existing=True)):
+        if effect.started:
+            effect.progress = {**effect.progress, "withdrawn": reason}
+        else:
+            effect.state, effect.reason, effect.ended_at = "superseded", reason, db_now()
+            effect.fence += 1
+    session.flush()
 
 
 def is_still_wanted(session: Session, rethinkers: Mapping[str, Rethink], claim: Claim) -> bool:

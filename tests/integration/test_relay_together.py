@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ from core.relay import claiming, inbox
 from core.relay.claiming import claim_effects
 from core.relay.inbox import claim_events
 from core.relay.jobs import drain, sweep, work
-from core.relay.outbox import Wanted, want
+from core.relay.outbox import Wanted, want, withdraw
 from core.runtime import QUEUE_NAME, Doorbell, set_current
 from tests.integration.relay_stage import RelayStage
 
@@ -192,3 +193,22 @@ def test_an_embedded_server_that_does_not_start_is_no_fault_of_the_caller() -> N
     bell = Doorbell(fail)
     assert bell.ring() is False
     bell.answer()
+
+
+def test_what_is_begun_at_the_moment_it_is_withdrawn_is_not_forgotten(relay: RelayStage) -> None:
+    """Not every kind is prepared under the shop's lock: it is superseded, or it knows that it is no longer wanted."""
+    effect_id = relay.want("a")
+
+    def take_back() -> None:
+        with relay.runtime.database.write() as session:
+            withdraw(session, relay.shop_id, "a", "no longer wanted")
+
+    thread = threading.Thread(target=take_back)
+    with relay.runtime.database.write() as session:
+        begun = session.scalars(select(Effect).where(Effect.id == effect_id).with_for_update()).one()
+        begun.state, begun.started = "sending", True
+        session.flush()
+        thread.start()
+        time.sleep(0.5)  # for it to come as far as it can
+    thread.join(10)
+    assert relay.effect(effect_id).progress == {"withdrawn": "no longer wanted"}
