@@ -98,16 +98,16 @@ def _start() -> dict[str, Any]:
 
 
 def read_body(session: Session, keyring: Keyring, shop_id: int, event_id: int) -> bytes:
-    """The raw body of this shop's event. Raises Permanent when it has been purged or cannot be opened."""
-    return open_body(
-        keyring, session.scalars(select(Event).where(Event.shop_id == shop_id, Event.id == event_id)).one()
-    )
+    """An event's raw body. Raises Permanent when it has been purged."""
+    event = session.scalars(select(Event).where(Event.shop_id == shop_id, Event.id == event_id)).one()
+    if event.body is None:
+        raise Permanent("the message this rests on is older than RETENTION_DAYS and was purged")
+    return open_body(keyring, event)
 
 
 def open_body(keyring: Keyring, event: Event) -> bytes:
-    """An event's raw body. Raises Permanent when it has been purged or cannot be opened."""
-    if event.body is None:
-        raise Permanent("the message this rests on is older than RETENTION_DAYS and was purged")
+    """The raw body of an event that still has one. Raises Permanent when it cannot be opened."""
+    assert event.body is not None
     return keyring.open(event.body, *seal_place(event.source, event.shop_id, event.delivery_id))
 
 

@@ -16,7 +16,7 @@ from core.logs import log_incident
 from core.models import Event, Shop
 from core.registry import Delivery, Handler, Outcome, ignored, parked, unknown
 from core.relay.backoff import SETTINGS_SECONDS, THROTTLE_SECONDS, add_jitter, next_wait
-from core.relay.inbox import LEASE_SECONDS, Claim, LeaseLost, claim_events, open_body
+from core.relay.inbox import LEASE_SECONDS, Claim, LeaseLost, claim_events, read_body
 from core.runtime import Runtime
 
 THINK_SHARE = 0.4  # of the lease: past it no event is begun, for it might not end before another worker has it
@@ -53,13 +53,9 @@ def _give_back(runtime: Runtime, claim: Claim) -> None:
 
 def think_about(runtime: Runtime, claim: Claim) -> None:
     """Bring one event to its outcome, or put it off."""
-    with runtime.database.read() as session:
-        event = session.get_one(Event, claim.id)
-        attempts, newest = event.attempts, _find_newer(session, event)
-    if newest is not None:
-        _end_overtaken(runtime, claim, newest)
+    if _end_overtaken(runtime, claim):
         return
-    delivery = _make_delivery(runtime, event)
+    delivery, attempts = _load(runtime, claim)
     if attempts > 0 and next_wait("event", attempts) is None:
         _end(runtime, claim, parked(f"given up after {attempts} attempts, the last of them interrupted"))
         return
@@ -91,8 +87,12 @@ def _apply(runtime: Runtime, claim: Claim, handler: Handler, delivery: Delivery)
         _put_off(runtime, claim, Transient(f"fault of ours, incident {incident} ({type(error).__name__})"))
 
 
-def _end_overtaken(runtime: Runtime, claim: Claim, newest: Event) -> None:
+def _end_overtaken(runtime: Runtime, claim: Claim) -> bool:
     """Waiting updates of one thing collapse: a newer one tells all that this one would, and ends every older one."""
+    with runtime.database.read() as session:
+        newest = _find_newer(session, session.get_one(Event, claim.id))
+    if newest is None:
+        return False
     ended = {
         **_describe_end(ignored(f"a newer update of the same thing came: event {newest.id}")),
         "ended_at": db_now(),
@@ -102,6 +102,7 @@ def _end_overtaken(runtime: Runtime, claim: Claim, newest: Event) -> None:
     with runtime.database.write("think.end") as session:
         _write(session, claim, ended)
         session.execute(update(Event).where(Event.id.in_(list(session.scalars(older)))).values(ended))
+    return True
 
 
 def _same(event: Event) -> tuple[Any, ...]:
@@ -120,8 +121,7 @@ def _find_newer(session: Session, event: Event) -> Event | None:
 
 def rehearse(runtime: Runtime, event_id: int) -> Outcome:
     """Think about an event and throw the consequences away: how it would end now. Raises Fault."""
-    with runtime.database.read() as session:
-        delivery = _make_delivery(runtime, session.get_one(Event, event_id))
+    delivery, _ = _load(runtime, Claim(event_id, 0))
     handler = runtime.registry.find_handler(delivery.source, delivery.topic)
     if handler is None:
         return unknown(f"no rule for {delivery.source} {delivery.topic}")
@@ -138,10 +138,14 @@ def replay_event(session: Session, event: Event) -> None:
     session.flush()
 
 
-def _make_delivery(runtime: Runtime, event: Event) -> Delivery:
-    """What a handler is given. Raises Permanent when its body is gone or cannot be opened."""
-    body = open_body(runtime.keyring, event)
-    return Delivery(event.id, event.shop_id, event.source, event.topic, event.received_at, body, event.triggered_at)
+def _load(runtime: Runtime, claim: Claim) -> tuple[Delivery, int]:
+    with runtime.database.read() as session:
+        event = session.get_one(Event, claim.id)
+        body = read_body(session, runtime.keyring, event.shop_id, event.id)
+        delivery = Delivery(
+            event.id, event.shop_id, event.source, event.topic, event.received_at, body, event.triggered_at
+        )
+        return delivery, event.attempts
 
 
 def _end(runtime: Runtime, claim: Claim, outcome: Outcome) -> None:
