@@ -204,9 +204,7 @@ class Database:
 
 def _create_engine(url: str, pool_size: int) -> Engine:
     if make_url(url).get_backend_name() != "sqlite":
-        engine = create_engine(
-            url, pool_size=pool_size, max_overflow=10, pool_use_lifo=True, pool_pre_ping=True, hide_parameters=True
-        )
+        engine = create_engine(url, pool_size=pool_size, max_overflow=10, pool_pre_ping=True, hide_parameters=True)
         event.listen(engine, "connect", _prepare_postgresql)
         event.listen(engine, "begin", _scope_postgresql)
         return engine
