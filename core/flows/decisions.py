@@ -40,7 +40,8 @@ def decide_exchange(
     if decision == "hold" and not is_held(order.tags, scene.settings.exchange.hold_tags):
         exchange.hold_decided = True
         want_hold(scene, order_id)
-    audit(scene.session, scene.shop_id, actor, DECIDED, f"order {order_id}", decision=decision, code=code)
+    detail = {"decision": decision, "code": code, "mode": scene.settings.mode}
+    audit(scene.session, scene.shop_id, actor, DECIDED, f"order {order_id}", **detail)
     reconsider(scene, exchange, order)
     return exchange
 

@@ -202,9 +202,12 @@ def move(scene: Scene, case: Case, step: Move, actor: str | None = None) -> None
 
 
 def _audit_own(scene: Scene, order_id: int, decision: str, code: str) -> None:
-    """What is decided by nobody's hand stands in the audit log beside what is decided by somebody's."""
-    about = f"order {order_id}"
-    audit(scene.session, scene.shop_id, SYSTEM, DECIDED, about, decision=decision, code=code, event=scene.event_id)
+    """What is decided by nobody's hand stands in the audit log beside what is decided by somebody's.
+
+    `mode` tells what came of it: in observe mode nothing was sent.
+    """
+    detail = {"decision": decision, "code": code, "event": scene.event_id, "mode": scene.settings.mode}
+    audit(scene.session, scene.shop_id, SYSTEM, DECIDED, f"order {order_id}", **detail)
 
 
 def _release(scene: Scene, case: Case) -> None:

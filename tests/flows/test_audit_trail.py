@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import pytest
 from sqlalchemy import select
 
 from core.flows.audit import find_break
@@ -23,6 +24,12 @@ def list_acts(stage: Stage, *actions: str) -> list[tuple[str, str, str, Any]]:
         entries = session.scalars(select(AuditEntry).order_by(AuditEntry.number)).all()
     found = [one for one in entries if one.action in actions]
     return [(one.actor, one.action, one.about, one.detail.get("decision")) for one in found]
+
+
+def list_details(stage: Stage, action: str) -> list[dict[str, Any]]:
+    with stage.runtime.database.read() as session:
+        entries = session.scalars(select(AuditEntry).where(AuditEntry.action == action).order_by(AuditEntry.number))
+        return [dict(one.detail) for one in entries]
 
 
 def play(stage: Stage, verdicts: dict[str, str], more: Iterable[str] = ()) -> str:
@@ -44,6 +51,14 @@ def test_what_a_verdict_frees_was_decided_by_the_system(stage: Stage) -> None:
 def test_what_a_verdict_cancels_was_too(stage: Stage) -> None:
     about = play(stage, {"I-1": "FAIL"})
     assert list_acts(stage, "exchange.decided") == [("system", "exchange.decided", about, "cancel")]
+
+
+@pytest.mark.parametrize("mode", ["live", "observe"])
+def test_what_is_only_observed_says_so(stage: Stage, mode: str) -> None:
+    """Decided like anything else, but nobody was told: who reads the log later knows the settings of then no more."""
+    stage.configure({"mode": mode})
+    play(stage, {"I-1": "FAIL"})
+    assert [one["mode"] for one in list_details(stage, "exchange.decided")] == [mode]
 
 
 def test_what_a_person_decides_is_theirs_alone(stage: Stage) -> None:
