@@ -191,6 +191,7 @@ def test_linked_by_the_original_order_when_exactly_one_return_is_open(stage: Sta
 def test_two_open_returns_of_one_order_are_not_guessed_between(stage: Stage) -> None:
     stage.push_return({"A": "S"}, "RET-1")
     stage.push_return({"B": "S"}, "RET-2", awbNumber="AWB-2")
+    stage.settle()  # both are known before the order comes
     order = stage.sandbox.shopify.create_order(
         stage.shop,
         tags=["increff_exchange", "increff_hold"],
