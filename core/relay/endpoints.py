@@ -116,7 +116,6 @@ def call_endpoint(
 def _begin(session: Session, shop_id: int, name: str, limit: int | None, cost: float) -> Call | Throttled:
     """The call that may now be made, or why it is to wait: a value, so that what was noted meanwhile is kept."""
     errand = _errand.get()
-    ensure_endpoint(session, shop_id, name)
     endpoint = _lock(session, shop_id, name)
     mine = errand is not None and (errand.shop_id, errand.endpoint) == (shop_id, name)
     priority = errand.priority if errand is not None and mine else LOOK_PRIORITY
@@ -139,8 +138,12 @@ def _begin(session: Session, shop_id: int, name: str, limit: int | None, cost: f
 
 
 def _lock(session: Session, shop_id: int, name: str) -> Endpoint:
+    """Its row, locked; made when there is none."""
     mine = (Endpoint.shop_id == shop_id, Endpoint.name == name)
     query = select(Endpoint).where(*mine).with_for_update().execution_options(populate_existing=True)
+    if (found := session.scalars(query).first()) is not None:
+        return found
+    ensure_endpoint(session, shop_id, name)
     return session.scalars(query).one()
 
 

@@ -99,15 +99,15 @@ def _start() -> dict[str, Any]:
 
 def read_body(session: Session, keyring: Keyring, shop_id: int, event_id: int) -> bytes:
     """An event's raw body. Raises Permanent when it has been purged."""
-    event = session.scalars(select(Event).where(Event.shop_id == shop_id, Event.id == event_id)).one()
-    if event.body is None:
-        raise Permanent("the message this rests on is older than RETENTION_DAYS and was purged")
-    return open_body(keyring, event)
+    return open_body(
+        keyring, session.scalars(select(Event).where(Event.shop_id == shop_id, Event.id == event_id)).one()
+    )
 
 
 def open_body(keyring: Keyring, event: Event) -> bytes:
-    """The raw body of an event that still has one. Raises Permanent when it cannot be opened."""
-    assert event.body is not None
+    """The raw body of an event. Raises Permanent when it has been purged, or cannot be opened."""
+    if event.body is None:
+        raise Permanent("the message this rests on is older than RETENTION_DAYS and was purged")
     return keyring.open(event.body, *seal_place(event.source, event.shop_id, event.delivery_id))
 
 

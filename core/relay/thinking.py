@@ -16,7 +16,7 @@ from core.logs import log_incident
 from core.models import Event, Shop
 from core.registry import Delivery, Handler, Outcome, ignored, parked, unknown
 from core.relay.backoff import SETTINGS_SECONDS, THROTTLE_SECONDS, add_jitter, next_wait
-from core.relay.inbox import LEASE_SECONDS, Claim, LeaseLost, claim_events, read_body
+from core.relay.inbox import LEASE_SECONDS, Claim, LeaseLost, claim_events, open_body
 from core.runtime import Runtime
 
 THINK_SHARE = 0.4  # of the lease: past it no event is begun, for it might not end before another worker has it
@@ -141,7 +141,7 @@ def replay_event(session: Session, event: Event) -> None:
 def _load(runtime: Runtime, claim: Claim) -> tuple[Delivery, int]:
     with runtime.database.read() as session:
         event = session.get_one(Event, claim.id)
-        body = read_body(session, runtime.keyring, event.shop_id, event.id)
+        body = open_body(runtime.keyring, event)
         delivery = Delivery(
             event.id, event.shop_id, event.source, event.topic, event.received_at, body, event.triggered_at
         )
