@@ -23,7 +23,8 @@ from core.registry import Registry
 
 QUEUE_NAME = "returnbridge"
 DRAIN_JOB = "core.relay.jobs.drain"
-_RUNG = "returnbridge:rung"
+_RUNG, _RINGS = "returnbridge:rung", "returnbridge:rings"
+REDIS_PATIENCE = {"socket_timeout": REDIS_SECONDS, "socket_connect_timeout": REDIS_SECONDS}
 _NOBODY_HEARS = (RedisError, OSError, EmbeddedServerFault)  # what was stored stays stored: the sweeper finds it
 _RUNG_MILLISECONDS = 2000  # a doorbell whose worker died is rung again after this
 
@@ -60,7 +61,7 @@ class Doorbell:
         """Ring once; rings that come while one still waits for a worker fold into it. False when nobody can hear."""
         hit("ring.before")
         try:
-            if self.redis.set(_RUNG, 1, nx=True, px=_RUNG_MILLISECONDS):
+            if self._mark():
                 hit("ring.marked")
                 self.queue.enqueue(DRAIN_JOB, result_ttl=0, failure_ttl=0, job_timeout=300)
         except _NOBODY_HEARS as error:
@@ -68,6 +69,25 @@ class Doorbell:
             return False
         hit("ring.after")
         return True
+
+    def _mark(self) -> bool:
+        """Count the ring. False when one rung before still waits for a worker."""
+        with self.redis.pipeline(transaction=False) as both:
+            both.incr(_RINGS)
+            both.set(_RUNG, 1, nx=True, px=_RUNG_MILLISECONDS)
+            return bool(both.execute()[1])
+
+    def count_rings(self) -> int | None:
+        """How often it was rung, for one who is awake and listens for more; None while nobody can hear."""
+        try:
+            return int(self._ear.get(_RINGS) or 0)
+        except _NOBODY_HEARS:
+            return None
+
+    @cached_property
+    def _ear(self) -> Redis:
+        """A listener has other things to do than to wait for a server that hangs."""
+        return self.connect(**REDIS_PATIENCE)
 
     def ring_soon(self) -> None:
         """Ring without the caller waiting for it, even while Redis hangs."""
@@ -110,8 +130,7 @@ class Runtime:
 
     def __post_init__(self) -> None:
         """Callers' failures are counted on the doorbell's server."""
-        patience = {"socket_timeout": REDIS_SECONDS, "socket_connect_timeout": REDIS_SECONDS}
-        self.failures = FailureLimit(lambda: self.bell.connect(**patience))
+        self.failures = FailureLimit(lambda: self.bell.connect(**REDIS_PATIENCE))
 
 
 _current: list[Runtime] = []

@@ -84,14 +84,19 @@ class _Turn:
         return self.failed or not self.quick
 
 
-def claim_effects(session: Session, limit: int, most_doubtful: int | None = None) -> list[Claim]:
+def claim_effects(
+    session: Session, limit: int, most_doubtful: int | None = None, *, recover: bool = True
+) -> list[Claim]:
     """Lease up to `limit` due effects, of each far side the most urgent first.
 
     At most `most_doubtful` of them go to far sides whose last call failed or took its time, or that were never called,
     so that a caller with few hands does not spend all of them on waiting for answers that come late or never.
+    `recover`: what a dead worker had, and the previous release's, is claimed too; a look for it costs as much as one
+    for all the rest, and need not be made by everybody all the time.
     """
-    _take_back_expired(session)
-    _adopt_strays(session)
+    if recover:
+        _take_back_expired(session)
+        _adopt_strays(session)
     turns = _find_turns(session)
     claims: list[Claim] = []
     doubts = limit if most_doubtful is None else most_doubtful

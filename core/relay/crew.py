@@ -17,8 +17,10 @@ from core.relay.thinking import claim_waiting, think_over
 from core.runtime import Runtime
 
 HANDS = 8  # for thinking, and as many for delivering: neither waits for the other
-_PATIENCE_SECONDS = 0.05  # a claim is dearer than a moment's wait for more free hands
-_POLL_SECONDS = 0.1  # how often one looks for news while something is under way
+_PATIENCE_SECONDS = 0.1  # a claim is dearer than a moment's wait for more free hands
+_LISTEN_SECONDS = 0.03  # how often one listens for the doorbell while something is under way
+_POLL_SECONDS = 0.5  # and how often one looks for what came due unrung: a look costs as much as fifty times listening
+_RECOVER_SECONDS = 1.0  # how often one looks for what dead workers had
 _Begin = Callable[[Runtime, Claim, float], None]
 
 
@@ -30,6 +32,8 @@ class Crew:
         self._pool = ThreadPoolExecutor(2 * HANDS, thread_name_prefix="relay")
         self._thinking: dict[Future[None], Claim] = {}
         self._sending: dict[Future[None], Claim] = {}
+        self._rings: int | None = None
+        self._recover_at = 0.0
 
     def work(self, seconds: float) -> bool:
         """Think and deliver until nothing is due and nothing under way (True), or until the time is up (False)."""
@@ -37,26 +41,27 @@ class Crew:
         try:
             while monotonic() < end:
                 begun = self._take_on()
-                if begun == 0:
-                    if not self._thinking and not self._sending:
-                        return True
-                    self._wait_for(1, min(_POLL_SECONDS, end - monotonic()))
-                else:
-                    self._wait_for(min(begun, HANDS // 2), _PATIENCE_SECONDS)
+                if not self._thinking and not self._sending:
+                    return True
+                soon = sum(not claim.doubtful for claim in begun)  # who may hang is not waited for
+                if self._wait_for(min(soon, HANDS // 2), _PATIENCE_SECONDS) == 0:
+                    self._listen(min(_POLL_SECONDS, end - monotonic()))
             return False
         finally:
             self._pool.shutdown(wait=False)
 
-    def _take_on(self) -> int:
+    def _take_on(self) -> list[Claim]:
         """Claim as much as there are free hands, and begin it. Raises what stopped a hand: no database."""
         self._gather()
         doubtful = sum(claim.doubtful for claim in self._sending.values())
-        claimed_at = monotonic()
+        self._rings, claimed_at = self._runtime.bell.count_rings(), monotonic()
         events = claim_waiting(self._runtime, HANDS - len(self._thinking))
-        effects = claim_due(self._runtime, HANDS - len(self._sending), HANDS // 2 - doubtful)
+        free, recover = HANDS - len(self._sending), claimed_at >= self._recover_at
+        effects = claim_due(self._runtime, free, HANDS // 2 - doubtful, recover=recover)
+        self._recover_at = claimed_at + _RECOVER_SECONDS if recover else self._recover_at
         self._begin(self._thinking, think_over, events, claimed_at)
         self._begin(self._sending, deliver_one, effects, claimed_at)
-        return len(events) + len(effects)
+        return events + effects
 
     def _begin(
         self, under_way: dict[Future[None], Claim], begin: _Begin, claims: list[Claim], claimed_at: float
@@ -70,9 +75,17 @@ class Crew:
                 del under_way[future]
                 future.result()
 
-    def _wait_for(self, ended: int, seconds: float) -> None:
-        """Until so many are through, or none is left, or the time is up."""
-        left, end = {*self._thinking, *self._sending}, monotonic() + seconds
-        while left and ended > 0 and (remaining := end - monotonic()) > 0:
+    def _listen(self, seconds: float) -> None:
+        """Until somebody rings, or something under way is through, or the time is up: before, there is nothing new."""
+        end = monotonic() + seconds
+        while (remaining := end - monotonic()) > 0:
+            if self._wait_for(1, min(_LISTEN_SECONDS, remaining)) or self._runtime.bell.count_rings() != self._rings:
+                return
+
+    def _wait_for(self, ended: int, seconds: float) -> int:
+        """Until so many are through, or none is left, or the time is up; returns how many were."""
+        left, found, end = {*self._thinking, *self._sending}, 0, monotonic() + seconds
+        while left and found < ended and (remaining := end - monotonic()) > 0:
             done, left = wait(left, remaining, FIRST_COMPLETED)
-            ended -= len(done)
+            found += len(done)
+        return found

@@ -43,12 +43,12 @@ class Prepared:
     errand: Errand
 
 
-def claim_due(runtime: Runtime, limit: int, most_doubtful: int | None = None) -> list[Claim]:
+def claim_due(runtime: Runtime, limit: int, most_doubtful: int | None = None, *, recover: bool = True) -> list[Claim]:
     """Lease up to `limit` due effects, at most `most_doubtful` of them for far sides that may keep us waiting."""
     if limit <= 0:
         return []
     with runtime.database.write("claim") as session:
-        return claim_effects(session, limit, most_doubtful)
+        return claim_effects(session, limit, most_doubtful, recover=recover)
 
 
 def deliver_one(runtime: Runtime, claim: Claim, claimed_at: float) -> None:

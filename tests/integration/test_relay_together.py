@@ -18,8 +18,8 @@ from core.config import Config
 from core.domain.effects import OMS_UNHOLD_ORDER
 from core.embedded import EmbeddedServer, EmbeddedServerFault
 from core.models import Effect, Event
-from core.registry import Done, handled
-from core.relay import claiming, inbox
+from core.registry import Done, Job, handled
+from core.relay import claiming, crew, inbox
 from core.relay.claiming import claim_effects
 from core.relay.inbox import claim_events
 from core.relay.jobs import drain, sweep, work
@@ -142,6 +142,37 @@ def test_many_rings_are_one_job(rung: RelayStage, own_valkey: str) -> None:
     assert count_jobs(own_valkey) == 2
 
 
+@pytest.mark.parametrize(("rings", "outcome"), [(True, "handled"), (False, None)])
+def test_who_waits_for_a_far_side_hears_the_bell(
+    rung: RelayStage, monkeypatch: pytest.MonkeyPatch, rings: bool, outcome: str | None
+) -> None:
+    """And begins what was rung for, long before it would look again by itself."""
+    monkeypatch.setattr(crew, "_POLL_SECONDS", 60.0)
+    begun, over = threading.Event(), threading.Event()
+
+    def hang(job: Job) -> Done:
+        begun.set()
+        assert over.wait(10)
+        return Done()
+
+    rung.far.on_send = hang
+    rung.want()
+    busy = threading.Thread(target=work, args=(rung.runtime, 20))
+    busy.start()
+    assert begun.wait(5)
+    time.sleep(0.3)  # it has looked whether there is more, and listens
+    event_id = rung.record("d1")
+    if rings:
+        rung.runtime.bell.ring()
+    until = time.monotonic() + (5 if rings else 0.5)
+    while time.monotonic() < until and rung.event(event_id).outcome is None:
+        time.sleep(0.02)
+    found = rung.event(event_id).outcome
+    over.set()
+    busy.join(10)
+    assert found == outcome
+
+
 def test_flushing_redis_loses_nothing(rung: RelayStage, own_valkey: str) -> None:
     rung.record("d1")
     rung.want()
@@ -192,6 +223,7 @@ def test_an_embedded_server_that_does_not_start_is_no_fault_of_the_caller() -> N
 
     bell = Doorbell(fail)
     assert bell.ring() is False
+    assert bell.count_rings() is None
     bell.answer()
 
 
