@@ -157,7 +157,7 @@ class Outside:
     async def _insist(
         self, mark: str, method: str, path: str, headers: dict[str, str], body: bytes, wait: float
     ) -> None:
-        """Send until it is accepted, as Shopify and RMS do."""
+        """Send until it is accepted, as Shopify and RMS do, but sooner; a busy machine is not asked ever more."""
         self.open += 1
         try:
             while True:
@@ -167,7 +167,7 @@ class Outside:
                 if answer and 200 <= answer[0] < 300:
                     self.accepted[mark] += 1
                     return
-                wait = min(2.0, wait + self.chance.uniform(0.1, 0.4))
+                wait = min(6.0, 1.5 * wait + self.chance.uniform(0.1, 0.4))
         finally:
             self.open -= 1
 
