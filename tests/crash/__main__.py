@@ -6,6 +6,7 @@ import argparse
 import signal
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 
 from tests.crash.arming import ACTIONS
 from tests.crash.cancels import UNCLEAR
@@ -13,9 +14,11 @@ from tests.crash.chaos import NO_FAULTS, Case, Faults, all_cases, sample_cases
 from tests.crash.compress import SLACK
 from tests.crash.honesty import AIMS, is_caught, try_plant
 from tests.crash.house import Scale
+from tests.crash.previous import find_previous
 from tests.crash.run import run
 
 _NO_POSTGRES = tuple(action for action in ACTIONS if action != "database")
+_RENEW_SECONDS = 15.0
 _SHOPS = 6  # a frozen process may hold one of them for seconds
 Given = argparse.Namespace
 
@@ -34,6 +37,11 @@ def matrix(given: Given) -> bool:
     """Every failpoint with every action, one after another."""
     cases = all_cases(_list_actions(given))
     return _run(_make_scale(given), Faults(0, freeze=0, postgres=0, flush=0, valkey=0, orphan=0, cases=cases), given)
+
+
+def beside(given: Given) -> bool:
+    """The previous release works while this one migrates the tables and takes its place, one process after another."""
+    return _run(replace(_make_scale(given), previous=find_previous()), replace(NO_FAULTS, renew=_RENEW_SECONDS), given)
 
 
 def cancels(given: Given) -> bool:
@@ -65,6 +73,7 @@ def everything(given: Given) -> bool:
         *((storm, {"seed": seed, "events": 3_000, "rate": 4.0, "database": "sqlite"}) for seed in range(1, 4)),
         (storm, {"seed": 11, "events": 2_000, "rate": 4.0, "database": "postgresql", "skew": True}),
         (matrix, {"events": 2_000, "database": "postgresql"}),
+        (beside, {"events": 1_000, "rate": 4.0, "database": "postgresql"}),
         (cancels, {"events": 5_000, "database": "postgresql"}),
         (honest, {}),
     ]
@@ -107,7 +116,8 @@ def _try_plant(name: str, *, planted: bool, most_seconds: float) -> bool:
     return well
 
 
-PARTS = {"all": everything} | {part.__name__: part for part in (sample, storm, quiet, matrix, cancels, honest, control)}
+_PARTS = (sample, storm, quiet, matrix, beside, cancels, honest, control)
+PARTS = {"all": everything} | {part.__name__: part for part in _PARTS}
 
 
 def main() -> int:

@@ -43,6 +43,7 @@ class Faults:
     flush: float = 9.0
     valkey: float = 17.0
     orphan: float = 23.0
+    renew: float = 0  # the tables are migrated, then one role after another becomes the next release
     cases: tuple[Case, ...] = ()
     roles: tuple[str, ...] = ()  # whom kills and freezes may hit; none named: all
 
@@ -84,6 +85,14 @@ class Chaos:
         self.progress = self._calm_until_progress = 0  # events and effects that have ended, as the run tells
         self.troubles: list[str] = []
 
+    @property
+    def left(self) -> list[Case]:
+        """What is to be done yet: failpoints that were not hit, roles of the previous release."""
+        renewals = [
+            (role, "renew") for role in self.house.names if self.faults.renew and role not in self.house.renewed
+        ]
+        return [*self.open_cases, *([self._case[0]] if self._case else []), *renewals]
+
     def start(self) -> None:
         self._thread.start()
 
@@ -106,6 +115,7 @@ class Chaos:
         plan: list[tuple[float, Callable[[], None]]] = [
             (faults.kill, self._kill), (faults.freeze, self._freeze), (faults.postgres, self._crash_postgres),
             (faults.flush, self._flush), (faults.valkey, self._crash_valkey), (faults.orphan, self._orphan),
+            (faults.renew, self._renew),
         ]  # fmt: skip
         due = {index: began + 1 + every for index, (every, _) in enumerate(plan) if every}
         while not self._stop.wait(0.02):
@@ -179,6 +189,16 @@ class Chaos:
     def _crash_valkey(self) -> None:
         self.house.valkey.crash()
         self.done["valkey kills"] += 1
+
+    def _renew(self) -> None:
+        """The next step of bringing this release out."""
+        if not self.done["migrations"]:
+            self.house.migrate()
+            self.done["migrations"] += 1
+        elif old := [role for role in self.house.names if role not in self.house.renewed]:
+            self.house.renewed.add(old[0])
+            self.house.send(self.house.roles[old[0]], signal.SIGTERM)
+            self.done["renewals"] += 1
 
     def _orphan(self) -> None:
         """A worker with a child of its own dies, and the child works on without it."""

@@ -22,10 +22,10 @@ from typing import Any
 import psutil
 
 from tests.crash.compress import CANCEL_SETTLE_SECONDS, SETTLE_SECONDS
+from tests.crash.previous import ROOT, unpack
 from tests.crash.servers import Postgres, Valkey, free_ports
 
 SECRET = "crash-secret-of-at-least-thirty-two-bytes"
-ROOT = Path(__file__).parent.parent.parent
 # no disk is waited for: processes are killed and the database crashes, the machine does not
 MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 SKEWS = (7200, -7200, 0)  # seconds by which the processes' wall clocks are wrong, where the run asks for it
@@ -48,21 +48,22 @@ class Scale:
     cancels: int = 0
     real_times: bool = False  # leases, time-outs and waits as operators have them
     skew: bool = False  # the processes' clocks are two hours fast, two hours slow, and right
+    previous: str = ""  # commit of the release that everything begins with; faults renew it, role by role
     settle_seconds: float = SETTLE_SECONDS
     cooling_off_seconds: float = 0.6
     outside: dict[str, Any] = field(default_factory=dict)  # the outside plan's own keys
 
 
 class Launcher:
-    """Orders processes from `tests.crash.launch`."""
+    """Orders processes from `tests.crash.launch`, of the release whose sources are at `root`."""
 
-    def __init__(self, folder: Path, environment: dict[str, str]):
-        path = folder / "launch.sock"
+    def __init__(self, folder: Path, environment: dict[str, str], root: Path = ROOT):
+        path = folder / f"launch-{root.name}.sock"
         self._lock = threading.Lock()
-        everything = {**os.environ, **environment, "PYTHONPATH": str(ROOT)}
+        everything = {**os.environ, **environment, "PYTHONPATH": str(root)}
         with (folder / "launch.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.crash.launch", str(path)], cwd=ROOT, env=everything, stderr=log
+                [sys.executable, "-m", "tests.crash.launch", str(path)], cwd=root, env=everything, stderr=log
             )
         self._socket = socket.socket(socket.AF_UNIX)
         until = time.monotonic() + STOPPED_SECONDS
@@ -105,6 +106,9 @@ class House:
         self.valkey = Valkey(ports[1])
         self.url = self.postgres.url if self.postgres else f"sqlite:///{self.folder}/crash.db"
         self.launcher = Launcher(self.folder, self._make_environment())
+        older = unpack(scale.previous, self.folder) if scale.previous else None
+        self.previous = Launcher(self.folder, self._make_environment(), older) if older else None
+        self.renewed: set[str] = set()  # roles that are of this release, where the run began with the previous one
         self.roles: dict[str, int] = {}
         self.orphans: list[int] = []
         self.shops = self._prepare_shops()
@@ -127,11 +131,18 @@ class House:
             "CRASH_POSTGRES": self.postgres.address if self.postgres else "",
         }
 
+    def migrate(self) -> None:
+        """Bring the tables to this release, whatever runs beside."""
+        self._run_command(self.launcher, "db", "upgrade")
+
     def command(self, *arguments: str) -> str:
-        """Run a command of the product to its end: what it printed."""
+        """Run a command of the product, as it is at the beginning, to its end: what it printed."""
+        return self._run_command(self.previous or self.launcher, *arguments)
+
+    def _run_command(self, launcher: Launcher, *arguments: str) -> str:
         output, code = self.folder / "output", self.folder / "output.code"
         code.unlink(missing_ok=True)
-        self.launcher.start(list(arguments), self.folder / "commands.log", output)
+        launcher.start(list(arguments), self.folder / "commands.log", output)
         until = time.monotonic() + STOPPED_SECONDS
         while not (code.exists() and code.read_text()):
             assert time.monotonic() < until, f"{arguments} did not end"
@@ -216,7 +227,8 @@ class House:
         environment = {"CRASH_PLANT": self.scale.plant, "CRASH_SKEW": str(wrong or "")}
         environment["CRASH_REAL_TIMES"] = "1" if self.scale.real_times else ""
         log = self.folder / f"{role}.log"
-        self.roles[role] = self.launcher.start([*arguments, *more], log, None, **environment)
+        launcher = self.launcher if self.previous is None or role in self.renewed else self.previous
+        self.roles[role] = launcher.start([*arguments, *more], log, None, **environment)
 
     def start_all(self) -> None:
         for role in self.names:
@@ -245,7 +257,8 @@ class House:
 
     def close(self, *, keep: bool = False) -> None:
         """End everything that was started."""
-        self.launcher.close()
+        for launcher in filter(None, (self.launcher, self.previous)):
+            launcher.close()
         for pid in self._find_processes():
             self.send(pid, signal.SIGKILL)
         self._outside.kill()

@@ -36,7 +36,7 @@ class Result:
     faults: Counter[str]
     outcomes: Counter[str]
     states: Counter[str]
-    missed: list[Case]  # failpoints that were named and never reached
+    missed: list[Case]  # failpoints that were named and never reached, and roles that were to be renewed
     troubles: list[str]
 
     def __bool__(self) -> bool:
@@ -79,13 +79,12 @@ def run(
         calm = _await_calm(house, calm_seconds or CALM_SECONDS, say=say)
         progress = house.ask("progress")
         found = gather(house)
-        missed = [*chaos.open_cases, *([chaos._case[0]] if chaos._case else [])]
         faults_done = chaos.done + Counter(found.told["mischief"])
         verdict = judge(found)
         judge_cancels(found, verdict)
         result = Result(
             scale, verdict, progress["accepted"], progress["stories"], seconds, calm, faults_done,
-            found.outcomes, Counter(one.state for one in found.effects), missed, chaos.troubles,
+            found.outcomes, Counter(one.state for one in found.effects), chaos.left, chaos.troubles,
         )  # fmt: skip
         keep = keep or (not result and not scale.plant)
         if keep:
@@ -102,7 +101,7 @@ def _carry_load(house: House, chaos: Chaos, began: float, most_seconds: float, *
     while time.monotonic() - began < most_seconds:
         time.sleep(0.5)
         progress = house.ask("progress")
-        cases = len(chaos.open_cases) + (chaos._case is not None)
+        cases = len(chaos.left)
         if cases and progress["accepted"] + 100 > house.scale.events:
             house.ask(f"more?events={progress['accepted'] + 400}")
         backlog, chaos.progress = count_rows(database)
