@@ -43,7 +43,7 @@ crash: $(DEV)  ## all crash runs (docs/reliability.md); hours. Each part bounded
 crash-honest: $(DEV)  ## each planted bug must be caught, or this fails
 	$(BIN)/python -m tests.crash honest $(ARGS)
 
-hostile: $(DEV)  ## healthy partners beside hostile ones: their speed, the worker's memory, deadlines, probes; three minutes
+hostile: $(DEV)  ## healthy partners beside hostile ones: their speed, the worker's memory, deadlines, probes; ten minutes
 	$(BIN)/python -m tests.hostile $(ARGS)
 
 storm: $(DEV)  ## an OMS that is down with 50,000 effects waiting, calls a minute, floods of updates; half an hour

@@ -106,21 +106,20 @@ def judge(street: Street, watcher: Watcher, windows: list[Window], refused: list
     deliveries = list_deliveries(street)
     mine = [one for one in deliveries if one.shop_id in {shop.shop_id for shop in street.healthy}]
     lost = sum(one.seconds is None for one in mine)
-    p95 = {kind: list_quantiles(mine, windows, kind, 19) for kind in (ALONE, FRIENDLY, HOSTILE)}
-    of_all = {kind: find_quantile(list_times(mine, windows, kind), 19) for kind in p95}
+    medians = {kind: list_medians(mine, windows, kind) for kind in (ALONE, FRIENDLY, HOSTILE)}
+    p95 = {kind: find_quantile(list_times(mine, windows, kind), 19) for kind in medians}
     called = Counter(json.loads(line)[1] for line in street.journal.read_text().splitlines())
     print(f"slack {SLACK:g}: so many times slower than a free machine; {len(mine)} deliveries of healthy shops")
-    for kind, found in p95.items():
-        medians = in_ms(list_quantiles(mine, windows, kind, 10))
-        print(f"{kind}: medians {medians}, p95 {in_ms(found)}, of all rounds {in_ms([of_all[kind]])} in ms")
+    for kind, found in medians.items():
+        print(f"{kind}: medians {in_ms(found)}, p95 of all {in_ms([p95[kind]])} in ms")
     print(f"connections that hostile partners saw: {sum(called.values())}: {dict(called)}")
     print(f"most connections the worker had at once: {watcher.connections}; endpoints left alone: {len(watcher.downs)}")
-    print(f"p95 beside hostile guests, of p95 alone: {of_all[HOSTILE] / of_all[ALONE]:.2f}")
+    print(f"p95 beside hostile guests, of p95 alone: {p95[HOSTILE] / p95[ALONE]:.2f}")
     probes = find_soonest_probe(street, watcher.downs)
-    unrest = max(p95[ALONE]) / min(p95[ALONE])
+    unrest = max(medians[ALONE]) / min(medians[ALONE])
     return all([
-        say("p95 of one round alone, of another's: above it the machine is too restless to tell", unrest, MOST_UNREST),
-        say("p95 beside hostile guests, of that beside friendly", of_all[HOSTILE] / of_all[FRIENDLY], MOST_RATIO),
+        say("median of one turn alone, of another: above it the machine is too restless to tell", unrest, MOST_UNREST),
+        say("p95 beside hostile guests, of that beside friendly", p95[HOSTILE] / p95[FRIENDLY], MOST_RATIO),
         say("healthy deliveries that never came, and pushes refused", lost + len(refused), 0),
         say("worker's peak memory in MB", watcher.peak_megabytes, MOST_MEGABYTES),
         say("longest attempt in s", find_longest(street), MOST_ATTEMPT_SECONDS),
@@ -152,10 +151,10 @@ def list_deliveries(street: Street) -> list[Delivery]:
         return found
 
 
-def list_quantiles(deliveries: list[Delivery], windows: list[Window], kind: str, twentieth: int) -> list[float]:
-    """Each such window's time within which so many twentieths of what was made in it were received."""
-    mine = [[window] for window in windows if window.kind == kind]
-    return [find_quantile(list_times(deliveries, one, kind), twentieth) for one in mine]
+def list_medians(deliveries: list[Delivery], windows: list[Window], kind: str) -> list[float]:
+    """Of each such window: the median of what it took whatever was made in it to be received."""
+    mine = [window for window in windows if window.kind == kind]
+    return [statistics.median(list_times(deliveries, [window], kind)) for window in mine]
 
 
 def list_times(deliveries: list[Delivery], windows: list[Window], kind: str) -> list[float]:
