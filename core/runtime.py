@@ -12,6 +12,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 from rq import Queue
 
+from core.clock import monotonic
 from core.config import Config
 from core.crypto import Keyring
 from core.db import Database
@@ -26,6 +27,7 @@ DRAIN_JOB = "core.relay.jobs.drain"
 _RUNG, _RINGS = "returnbridge:rung", "returnbridge:rings"
 REDIS_PATIENCE = {"socket_timeout": REDIS_SECONDS, "socket_connect_timeout": REDIS_SECONDS}
 _NOBODY_HEARS = (RedisError, OSError, EmbeddedServerFault)  # what was stored stays stored: the sweeper finds it
+_DEAF_SECONDS = 2.0  # so long a listener leaves a server alone that did not answer: work goes on meanwhile
 _RUNG_MILLISECONDS = 2000  # a doorbell whose worker died is rung again after this
 
 logger = logging.getLogger(__name__)
@@ -38,6 +40,7 @@ class Doorbell:
         self._find_url = find_url
         self._lock = threading.Lock()
         self._wanted = self._ringing = False
+        self._deaf_until = 0.0
 
     @cached_property
     def redis(self) -> Redis:
@@ -79,9 +82,12 @@ class Doorbell:
 
     def count_rings(self) -> int | None:
         """How often it was rung, for one who is awake and listens for more; None while nobody can hear."""
+        if monotonic() < self._deaf_until:
+            return None
         try:
             return int(self._ear.get(_RINGS) or 0)
         except _NOBODY_HEARS:
+            self._deaf_until = monotonic() + _DEAF_SECONDS
             return None
 
     @cached_property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections import Counter
@@ -17,6 +18,7 @@ from sqlalchemy import select
 from core.config import Config
 from core.domain.effects import OMS_UNHOLD_ORDER
 from core.embedded import EmbeddedServer, EmbeddedServerFault
+from core.limiting import REDIS_SECONDS
 from core.models import Effect, Event
 from core.registry import Done, Job, handled
 from core.relay import claiming, crew, inbox
@@ -171,6 +173,17 @@ def test_who_waits_for_a_far_side_hears_the_bell(
     over.set()
     busy.join(10)
     assert found == outcome
+
+
+def test_a_server_that_hangs_costs_a_listener_one_time_out(tmp_path: Path) -> None:
+    """Not one for every claim."""
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(tmp_path / "silent.sock"))
+        silent.listen()
+        bell = Doorbell(lambda: f"unix://{tmp_path}/silent.sock")
+        began = time.monotonic()
+        assert [bell.count_rings() for _ in range(10)] == [None] * 10
+        assert time.monotonic() - began < 5 * REDIS_SECONDS
 
 
 def test_flushing_redis_loses_nothing(rung: RelayStage, own_valkey: str) -> None:
