@@ -10,7 +10,7 @@ import click
 from sqlalchemy import select
 
 from core.clock import parse_time, utc_now
-from core.commands.printing import print_rows
+from core.commands.printing import list_options, narrow, print_rows
 from core.db import only_shop
 from core.errors import Fault
 from core.flows.tenants import find_shop
@@ -98,16 +98,13 @@ def _make_findings(runtime: Runtime) -> click.Group:
     def group() -> None: ...
 
     @group.command("list", help="List findings that stand, newest first.")
-    @click.option("--json", "as_json", is_flag=True, help="Print an array of objects.")
     @click.option("--all", "every", is_flag=True, help="Those that are cleared, too.")
-    @click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 100_000), help="Newest first.")
-    @click.option("--shop", help="Only this shop's.")
-    def list_findings(as_json: bool, every: bool, limit: int, shop: str | None) -> None:
+    @list_options
+    def list_findings(as_json: bool, limit: int, shop: str | None, every: bool) -> None:
         query = select(Finding, Shop.domain).join(Shop, Shop.id == Finding.shop_id).order_by(Finding.id.desc())
         query = query if every else query.where(Finding.cleared_at.is_(None))
-        query = query.where(Shop.domain == shop.lower()) if shop else query
         with runtime.database.read() as session:
-            rows = [_describe(finding, domain) for finding, domain in session.execute(query.limit(limit))]
+            rows = [_describe(finding, domain) for finding, domain in session.execute(narrow(query, shop, limit))]
         print_rows(rows, _COLUMNS, as_json=as_json)
 
     return group
