@@ -5,7 +5,7 @@ RUN := .venv/.sandbox-installed
 DEV := .venv/.dev-installed
 GATES := .venv-gates/.installed
 
-.PHONY: run demo test proof proof-honest contract lint gates app-doctor bench clean crash crash-sample crash-honest hostile storm
+.PHONY: run demo test proof proof-honest pictures contract lint gates app-doctor bench clean crash crash-sample crash-honest hostile storm
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed" if sys.version_info < (3, 11) else 0)'
@@ -52,6 +52,9 @@ storm: $(DEV)  ## an OMS that is down with 50,000 effects waiting, calls a minut
 
 proof-honest: $(DEV)  ## faults are planted in the product, one at a time, and the laws must find each; some minutes
 	$(BIN)/python -m pytest -n 2 -rP tests/properties/mutations.py
+
+pictures: $(DEV)  ## the README's pictures of the pages, made anew
+	$(BIN)/python -m pytest -q tests/browser/pictures.py
 
 lint: $(DEV)
 	$(BIN)/ruff check .
