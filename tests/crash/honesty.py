@@ -26,6 +26,7 @@ class Aim:
     faults: Faults = NO_FAULTS
     rates: dict[str, float] = field(default_factory=dict)
     cooling_off_seconds: float = 0.6
+    pause: float = 0.6  # at most, between the verdicts on one unit
     sql: str = ""
     events: int = 60
     workers: int = 3
@@ -60,7 +61,7 @@ AIMS: dict[str, Aim] = {
     "all_history": Aim("wrong", _FLIP, cooling_off_seconds=4.0),
     "lane_ignored": Aim("out of order", {"pass": 1}, {"oms.return-orders": {"unavailable": 0.7}}),
     "own_clock": Aim("stuck", {"pass": 1}, faults=_repeat("prepare.before", "kill", 4)),
-    "terminal_left": Aim("released and cancelled", _FLIP),
+    "terminal_left": Aim("released and cancelled", _FLIP, pause=3.0, events=250),  # longer than a release takes
     "outside_transaction": Aim("wrong", {"pass": 1}, faults=_repeat("think.after_commit", "kill", 8)),
 }
 
@@ -68,7 +69,7 @@ AIMS: dict[str, Aim] = {
 def try_plant(name: str, *, planted: bool = True, seed: int = 1, most_seconds: float = 90) -> Result:
     """One aimed run, with its bug or, as a control, without it."""
     aim = AIMS[name]
-    outside = {"mix": aim.mix, "special": aim.special, "rates": aim.rates}
+    outside = {"mix": aim.mix, "special": aim.special, "rates": aim.rates, "pause": aim.pause}
     scale = Scale(
         seed, events=aim.events, rate=2.0, workers=aim.workers, plant=name if planted else "", outside=outside,
         cooling_off_seconds=aim.cooling_off_seconds, sql=aim.sql if planted else "",

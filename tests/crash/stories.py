@@ -129,4 +129,4 @@ async def _tell_verdicts(story: Story, outside: Any) -> None:
     for verdict in story.verdicts:
         path = "/rms/returns-processing-updates"
         await outside.push(story, path, make_verdict(story, verdict), once=once)
-        await asyncio.sleep(outside.chance.uniform(0, 0.6) if once else 0)
+        await asyncio.sleep(outside.chance.uniform(0, outside.plan.get("pause", 0.6)) if once else 0)
