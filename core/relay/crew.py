@@ -1,8 +1,8 @@
 """The hands of one process: threads that think about events and carry effects out, side by side.
 
 A far side that takes its time holds one pair of hands, not the process: what is claimed is begun at once, and as soon
-as hands are free they claim again. Far sides that did not answer their last call at once, or never had one, get at most
-half of them: however many hang, the others' effects find free hands.
+as hands are free, or somebody rings, they claim again. Far sides that did not answer their last call at once, or never
+had one, get at most half of them: however many hang, the others' effects find free hands.
 """
 
 from __future__ import annotations
