@@ -19,7 +19,7 @@ from core.runtime import Runtime
 HANDS = 8  # for thinking, and as many for delivering: neither waits for the other
 _PATIENCE_SECONDS = 0.1  # a claim is dearer than a moment's wait for more free hands
 _LISTEN_SECONDS = 0.03  # how often one listens for the doorbell while something is under way
-_POLL_SECONDS = 0.5  # and how often one looks for what came due unrung: a look costs as much as fifty times listening
+_POLL_SECONDS = 0.5  # and how often one looks for what came due unrung: a look is two transactions
 _RECOVER_SECONDS = 1.0  # how often one looks for what dead workers had
 _Begin = Callable[[Runtime, Claim, float], None]
 
@@ -56,7 +56,8 @@ class Crew:
         doubtful = sum(claim.doubtful for claim in self._sending.values())
         self._rings, claimed_at = self._runtime.bell.count_rings(), monotonic()
         events = claim_waiting(self._runtime, HANDS - len(self._thinking))
-        free, recover = HANDS - len(self._sending), claimed_at >= self._recover_at
+        free = HANDS - len(self._sending)
+        recover = free > 0 and claimed_at >= self._recover_at
         effects = claim_due(self._runtime, free, HANDS // 2 - doubtful, recover=recover)
         self._recover_at = claimed_at + _RECOVER_SECONDS if recover else self._recover_at
         self._begin(self._thinking, think_over, events, claimed_at)

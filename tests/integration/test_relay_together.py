@@ -7,7 +7,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from core.models import Effect, Event
 from core.registry import Done, Job, handled
 from core.relay import claiming, crew, inbox
 from core.relay.claiming import claim_effects
-from core.relay.inbox import claim_events
+from core.relay.inbox import Claim, claim_events
 from core.relay.jobs import drain, sweep, work
 from core.relay.outbox import Wanted, want, withdraw
 from core.runtime import QUEUE_NAME, Doorbell, set_current
@@ -184,6 +184,21 @@ def test_a_server_that_hangs_costs_a_listener_one_time_out(tmp_path: Path) -> No
         began = time.monotonic()
         assert [bell.count_rings() for _ in range(10)] == [None] * 10
         assert time.monotonic() - began < 5 * REDIS_SECONDS
+
+
+def test_who_has_no_free_hands_has_not_looked_for_what_dead_workers_had(
+    relay: RelayStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[bool] = []
+    monkeypatch.setattr(crew, "claim_due", lambda *given, recover: looked.append(recover) or [])
+    hands = crew.Crew(relay.runtime)
+    busy: dict[Future[None], Claim] = {Future(): Claim(number, 1) for number in range(crew.HANDS)}
+    hands._sending = busy
+    hands._take_on()
+    hands._sending = {}
+    hands._take_on()
+    hands._take_on()
+    assert looked == [False, True, False]
 
 
 def test_flushing_redis_loses_nothing(rung: RelayStage, own_valkey: str) -> None:
