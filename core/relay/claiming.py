@@ -91,8 +91,8 @@ def claim_effects(
 
     At most `most_doubtful` of them go to far sides whose last call failed or took its time, or that were never called,
     so that a caller with few hands does not spend all of them on waiting for answers that come late or never.
-    `recover`: what a dead worker had, and the previous release's, is claimed too; a look for it costs as much as one
-    for all the rest, and need not be made by everybody all the time.
+    `recover`: what a dead worker had, and the previous release's, is claimed too; a look for it is two
+    statements more, and need not be made by everybody all the time.
     """
     if recover:
         _take_back_expired(session)

@@ -98,7 +98,7 @@ def _start() -> dict[str, Any]:
 
 
 def read_body(session: Session, keyring: Keyring, shop_id: int, event_id: int) -> bytes:
-    """An event's raw body. Raises Permanent when it has been purged."""
+    """The raw body of a shop's event. Raises Permanent when it has been purged, or cannot be opened."""
     return open_body(
         keyring, session.scalars(select(Event).where(Event.shop_id == shop_id, Event.id == event_id)).one()
     )
