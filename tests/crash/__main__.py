@@ -13,7 +13,7 @@ from tests.crash.cancels import UNCLEAR
 from tests.crash.chaos import NO_FAULTS, Case, Faults, all_cases, sample_cases
 from tests.crash.compress import SLACK
 from tests.crash.honesty import AIMS, is_caught, try_plant
-from tests.crash.house import Scale
+from tests.crash.house import ROOT, Scale
 from tests.crash.previous import find_previous
 from tests.crash.run import run
 
@@ -41,7 +41,9 @@ def matrix(given: Given) -> bool:
 
 def beside(given: Given) -> bool:
     """The previous release works while this one migrates the tables and takes its place, one process after another."""
-    return _run(replace(_make_scale(given), previous=find_previous()), replace(NO_FAULTS, renew=_RENEW_SECONDS), given)
+    return _run(
+        replace(_make_scale(given), previous=find_previous(ROOT)), replace(NO_FAULTS, renew=_RENEW_SECONDS), given
+    )
 
 
 def cancels(given: Given) -> bool:

@@ -22,10 +22,11 @@ from typing import Any
 import psutil
 
 from tests.crash.compress import CANCEL_SETTLE_SECONDS, SETTLE_SECONDS
-from tests.crash.previous import ROOT, unpack
+from tests.crash.previous import unpack
 from tests.crash.servers import Postgres, Valkey, free_ports
 
 SECRET = "crash-secret-of-at-least-thirty-two-bytes"
+ROOT = Path(__file__).parent.parent.parent
 # no disk is waited for: processes are killed and the database crashes, the machine does not
 MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 SKEWS = (7200, -7200, 0)  # seconds by which the processes' wall clocks are wrong, where the run asks for it
@@ -106,7 +107,7 @@ class House:
         self.valkey = Valkey(ports[1])
         self.url = self.postgres.url if self.postgres else f"sqlite:///{self.folder}/crash.db"
         self.launcher = Launcher(self.folder, self._make_environment())
-        older = unpack(scale.previous, self.folder) if scale.previous else None
+        older = unpack(ROOT, scale.previous, self.folder) if scale.previous else None
         self.previous = Launcher(self.folder, self._make_environment(), older) if older else None
         self.renewed: set[str] = set()  # roles that are of this release, where the run began with the previous one
         self.roles: dict[str, int] = {}

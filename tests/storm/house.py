@@ -8,8 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from tests.crash.house import House, Scale
-from tests.crash.previous import ROOT
+from tests.crash.house import ROOT, House, Scale
 from tests.storm.fill import fill
 
 DOWN, WELL, METERED = range(Scale.shops)
