@@ -46,14 +46,14 @@ def make_frame_address(shopify: ShopifySimulator, shop: str, path: str) -> str:
     )
 
 
+def _list_buttons(shopify: ShopifySimulator) -> dict[str, Callable[[str], Any]]:
+    return {"install": shopify.open_shop, "uninstall": shopify.uninstall, "expire_tokens": shopify.expire_tokens}
+
+
 def make_admin(shopify: ShopifySimulator) -> WSGIApplication:
     """The WSGI application for people."""
     app = Flask("admin", template_folder=str(_PAGES))
-    buttons: dict[str, Callable[[str], Any]] = {
-        "install": shopify.open_shop,
-        "uninstall": shopify.uninstall,
-        "expire_tokens": shopify.expire_tokens,
-    }
+    buttons = _list_buttons(shopify)
 
     def find(shop: str) -> str:
         return shop if shop in shopify.shops else abort(404)

@@ -64,6 +64,11 @@ def make_order(
         note=note,
         tags=normal(tags),
     )
+    return _place(world, shop, order, line_items)
+
+
+def _place(world: World, shop: Shop, order: Order, line_items: Sequence[Mapping[str, Any]]) -> Order:
+    """With its lines, all of which are to be sent from one place."""
     for facts in line_items:
         add_line(world, shop, order, **facts)
     add_fulfillment_order(world, shop, order, [(line, line.quantity) for line in order.line_items])
