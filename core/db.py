@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,10 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
+    Select,
+    bindparam,
     create_engine,
     event,
-    func,
     literal,
     select,
     text,
@@ -36,6 +38,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import JSON, TypeDecorator
 
 from core.failpoints import hit
+from core.statements import prepared, scalars
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BUSY_MILLISECONDS = 30_000
@@ -128,12 +131,22 @@ def lock_row(session: Session, key: InstrumentedAttribute[int], value: int) -> N
 
     NO KEY UPDATE: rows that refer to this one may still be inserted meanwhile.
     """
-    session.execute(select(key).where(key == value).with_for_update(key_share=True))
+    session.execute(_select_locked(key), {"value": value})
+
+
+@cache
+def _select_locked(key: InstrumentedAttribute[int]) -> Select[int]:
+    return select(key).where(key == bindparam("value")).with_for_update(key_share=True)
 
 
 def read_clock(session: Session) -> datetime:
     """The database's now."""
-    return session.scalars(select(db_now())).one()
+    return scalars(session, _select_now()).one()
+
+
+@prepared
+def _select_now() -> Select[datetime]:
+    return select(db_now())
 
 
 SCOPE_SETTING = "returnbridge.shop_id"  # of a PostgreSQL transaction: see core.isolation
@@ -153,7 +166,7 @@ def only_shop(shop_id: int) -> Iterator[None]:
 def keep_to_shop(session: Session, shop_id: int) -> None:
     """The same for the rest of the transaction under way, once it has learned whose it is."""
     if session.get_bind().dialect.name == "postgresql":
-        session.execute(select(func.set_config(SCOPE_SETTING, str(shop_id), True)))
+        _keep_to(session.connection(), shop_id)
 
 
 class Database:
@@ -229,7 +242,11 @@ def _prepare_postgresql(connection: Any, _record: Any) -> None:
 def _scope_postgresql(connection: Connection) -> None:
     shop_id = _scope.get()
     if shop_id is not None:
-        connection.exec_driver_sql("SELECT set_config(%s, %s, true)", (SCOPE_SETTING, str(shop_id)))
+        _keep_to(connection, shop_id)
+
+
+def _keep_to(connection: Connection, shop_id: int) -> None:
+    connection.exec_driver_sql("SELECT set_config(%s, %s, true)", (SCOPE_SETTING, str(shop_id)))
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from core.domain.effects import (
     SHOPIFY_CANCEL_LINES,
@@ -23,6 +23,7 @@ from core.domain.orders import OrderSnapshot
 from core.flows.scene import Scene
 from core.models import Effect
 from core.relay.outbox import Wanted, find_last, want, withdraw
+from core.statements import prepared, scalars
 
 
 def fate_of(order_id: int) -> str:
@@ -128,13 +129,18 @@ def is_act_wanted(scene: Scene, order_id: int) -> bool:
 
 def has_sealed_fate(scene: Scene, order_id: int) -> bool:
     """True once the newest release or cancel of this order has been begun. A hold put on since undoes a release."""
-    fates = select(Effect).where(Effect.shop_id == scene.shop_id, Effect.aspect == fate_of(order_id))
     held_since = False
-    for fate in scene.session.scalars(fates.order_by(Effect.number.desc())):
+    for fate in scalars(scene.session, _select_decisions(scene.shop_id, fate_of(order_id))):
         if not _is_hold(scene, fate):
             return fate.started and not (held_since and fate.kind != SHOPIFY_CANCEL_ORDER.name)
         held_since = held_since or fate.started
     return False
+
+
+@prepared
+def _select_decisions(shop_id: int, aspect: str) -> Select[Effect]:
+    """All that was decided about an aspect, the newest first."""
+    return select(Effect).where(Effect.shop_id == shop_id, Effect.aspect == aspect).order_by(Effect.number.desc())
 
 
 def has_acted(scene: Scene, order_id: int) -> bool:
@@ -155,8 +161,13 @@ def is_cut_outdated(scene: Scene, order_id: int, left: Mapping[int, int], cuts: 
 
 def _list_begun_cuts(scene: Scene, order_id: int) -> list[Effect]:
     """Cuts that are done or may be; one that was superseded is known not to be."""
-    begun = (Effect.aspect == cut_of(order_id), Effect.started, Effect.state != "superseded")
-    return list(scene.session.scalars(select(Effect).where(Effect.shop_id == scene.shop_id, *begun)))
+    return list(scalars(scene.session, _select_begun(scene.shop_id, cut_of(order_id))))
+
+
+@prepared
+def _select_begun(shop_id: int, aspect: str) -> Select[Effect]:
+    begun = (Effect.started, Effect.state != "superseded")
+    return select(Effect).where(Effect.shop_id == shop_id, Effect.aspect == aspect, *begun)
 
 
 def keep_binding(scene: Scene, order: OrderSnapshot, *, held: bool) -> None:

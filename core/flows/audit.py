@@ -14,11 +14,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from core.db import insert_once, lock_row, read_clock
 from core.models import AuditEntry, AuditHead, Shop
+from core.statements import prepared, scalars
 
 COMMAND_LINE = "command line"
 SYSTEM = "system"  # nobody's hand: by the merchant's rules
@@ -33,7 +34,7 @@ def audit(session: Session, shop_id: int, actor: str, action: str, about: str, *
     """Note who did what to what. Nothing personal and no secret: ids, codes, states, names of settings."""
     lock_row(session, Shop.id, shop_id)
     insert_once(session, AuditHead, shop_id=shop_id, number=0, hash=_BEGINNING)
-    head = session.scalars(select(AuditHead).where(AuditHead.shop_id == shop_id).with_for_update()).one()
+    head = scalars(session, _select_head(shop_id)).one()
     entry = AuditEntry(
         shop_id=shop_id,
         number=head.number + 1,
@@ -48,6 +49,11 @@ def audit(session: Session, shop_id: int, actor: str, action: str, about: str, *
     head.number, head.hash = entry.number, entry.hash
     session.flush()
     logger.info("audit: shop %s entry %s %s", shop_id, entry.number, entry.hash)
+
+
+@prepared
+def _select_head(shop_id: int) -> Select[AuditHead]:
+    return select(AuditHead).where(AuditHead.shop_id == shop_id).with_for_update()
 
 
 def find_break(session: Session, shop_id: int) -> str | None:

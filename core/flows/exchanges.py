@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from core.db import db_now
@@ -34,6 +34,7 @@ from core.flows.scene import Scene, write_history
 from core.models import Exchange, Shop
 from core.relay.outbox import withdraw
 from core.settings import Settings
+from core.statements import prepared, scalars
 
 _ENDING = (*SETTLED, State.RELEASING, State.CANCELLING)
 _DECIDED = {State.RELEASING: "release", State.CANCELLING: "cancel"}
@@ -53,8 +54,12 @@ def find_known_orders(session: Session, orders: Iterable[tuple[int, int]]) -> di
 
 def find_exchange(session: Session, shop_id: int, order_id: int) -> Exchange | None:
     """The exchange of a replacement order, or None."""
-    query = select(Exchange).where(Exchange.shop_id == shop_id, Exchange.order_id == order_id)
-    return session.scalars(query).first()
+    return scalars(session, _select_exchange(shop_id, order_id)).first()
+
+
+@prepared
+def _select_exchange(shop_id: int, order_id: int) -> Select[Exchange]:
+    return select(Exchange).where(Exchange.shop_id == shop_id, Exchange.order_id == order_id)
 
 
 def note_replacement(scene: Scene, order: OrderSnapshot) -> Exchange:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import Select, or_, select, update
 from sqlalchemy.orm import Session
 
 from core.crypto import Keyring
@@ -22,6 +22,7 @@ from core.flows.audit import SYSTEM, audit
 from core.flows.findings import keep_findings
 from core.flows.tenants import begin_installation, token_place
 from core.models import Shop
+from core.statements import execute, prepared
 
 EARLY_SECONDS = 300.0  # a token is renewed when it has less than this left
 REFUSED_SECONDS = 600.0  # a refused token is not shown to Shopify again before this
@@ -54,9 +55,7 @@ class Grant:
 
 def load_grant(session: Session, keyring: Keyring, shop_id: int) -> Grant:
     """The shop's token. Raises AccessRefused when there is none, or when Shopify refused it a moment ago."""
-    ending, over = (Shop.access_expires_at < db_now(seconds) for seconds in (EARLY_SECONDS, 0))
-    refused = Shop.refused_at > db_now(-REFUSED_SECONDS)
-    row = session.execute(select(Shop, ending, over, refused).where(Shop.id == shop_id)).one()
+    row = execute(session, _select_grant(shop_id)).one()
     shop: Shop = row[0]
     if shop.access_token is None:
         raise AccessRefused("no Shopify access token: open the app in Shopify, or run shops add with --access-token")
@@ -70,6 +69,13 @@ def load_grant(session: Session, keyring: Keyring, shop_id: int) -> Grant:
         is_ending=bool(row[1]),
         is_over=bool(row[2]),
     )
+
+
+@prepared
+def _select_grant(shop_id: int) -> Select[Shop, bool, bool, bool]:
+    """A shop; whether its token is ending, over, and was refused a moment ago."""
+    ending, over = (Shop.access_expires_at < db_now(seconds) for seconds in (EARLY_SECONDS, 0))
+    return select(Shop, ending, over, Shop.refused_at > db_now(-REFUSED_SECONDS)).where(Shop.id == shop_id)
 
 
 def needs_exchange(shop: Shop) -> bool:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from sqlalchemy import false, select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from core.db import db_now
@@ -12,19 +12,30 @@ from core.domain.returns import ReturnType
 from core.domain.statuses import ENDED
 from core.flows.scene import Scene, write_history
 from core.models import Exchange, ExchangeLink, Order, ReturnOrder
+from core.statements import execute, prepared, scalars
+
+_NO_ORDER = 0  # the id of none
 
 
 def list_linked_codes(session: Session, exchange: Exchange) -> list[str]:
     """The return order codes an exchange is linked to."""
-    query = select(ExchangeLink.return_code).where(ExchangeLink.exchange_id == exchange.id)
-    return list(session.scalars(query.order_by(ExchangeLink.id)))
+    return list(scalars(session, _select_linked_codes(exchange.id)))
+
+
+@prepared
+def _select_linked_codes(exchange_id: int) -> Select[str]:
+    return select(ExchangeLink.return_code).where(ExchangeLink.exchange_id == exchange_id).order_by(ExchangeLink.id)
 
 
 def find_linked_orders(session: Session, shop_id: int, return_code: str) -> list[int]:
     """The replacement orders that name this return."""
+    return list(scalars(session, _select_linked_orders(shop_id, return_code)))
+
+
+@prepared
+def _select_linked_orders(shop_id: int, return_code: str) -> Select[int]:
     query = select(Exchange.order_id).join(ExchangeLink, ExchangeLink.exchange_id == Exchange.id)
-    linked = query.where(ExchangeLink.shop_id == shop_id, ExchangeLink.return_code == return_code)
-    return list(session.scalars(linked))
+    return query.where(ExchangeLink.shop_id == shop_id, ExchangeLink.return_code == return_code)
 
 
 def link_returns(scene: Scene, exchange: Exchange, codes: Iterable[str], match: str, actor: str | None = None) -> None:
@@ -65,21 +76,21 @@ def link_by_original(scene: Scene, exchange: Exchange, originals: Iterable[str |
 def link_waiting(scene: Scene, forward_code: str) -> None:
     """A return of this order was registered: replacement orders that wait for one may be linked by rule 3 now."""
     codes = spell_code(forward_code)
-    by_id = Order.order_id == int(codes[0]) if codes[0].isdecimal() and len(codes[0]) < 19 else false()
-    linked = select(ExchangeLink.exchange_id)
-    query = (
-        select(Exchange, Order)
-        .join(Order, (Order.shop_id == Exchange.shop_id) & (Order.order_id == Exchange.order_id))
-        .where(
-            Exchange.shop_id == scene.shop_id,
-            Order.original_order.in_(codes) | (Order.in_order & (Order.name.in_(codes) | by_id)),
-            Exchange.id.not_in(linked),
-        )
-        .order_by(Exchange.id)
-    )
-    for exchange, order in scene.session.execute(query).all():
+    order_id = int(codes[0]) if codes[0].isdecimal() and len(codes[0]) < 19 else _NO_ORDER
+    for exchange, order in execute(scene.session, _select_waiting(scene.shop_id, codes, order_id)).all():
         originals = [order.name, str(order.order_id)] if order.in_order else [order.original_order]
         link_by_original(scene, exchange, originals)
+
+
+@prepared
+def _select_waiting(shop_id: int, codes: Sequence[str], order_id: int) -> Select[Exchange, Order]:
+    """Exchanges without a link whose order replaces this one, or natively is this one."""
+    is_itself = Order.in_order & (Order.name.in_(codes) | (Order.order_id == order_id))
+    mine = (Exchange.shop_id == shop_id, Order.original_order.in_(codes) | is_itself)
+    query = select(Exchange, Order).join(
+        Order, (Order.shop_id == Exchange.shop_id) & (Order.order_id == Exchange.order_id)
+    )
+    return query.where(*mine, Exchange.id.not_in(select(ExchangeLink.exchange_id))).order_by(Exchange.id)
 
 
 def spell_code(code: str) -> list[str]:

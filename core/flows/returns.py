@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from core.db import db_now
@@ -17,18 +17,23 @@ from core.models import ReturnOrder, ReturnUnitRow, VerdictRow
 from core.registry import Outcome, handled, ignored, parked
 from core.relay.outbox import Wanted, name_message, want
 from core.settings import Settings
+from core.statements import prepared, scalars
 
 
 def find_return(session: Session, shop_id: int, code: str) -> ReturnOrder | None:
     """The return order of a code, or None."""
-    query = select(ReturnOrder).where(ReturnOrder.shop_id == shop_id, ReturnOrder.code == code)
-    return session.scalars(query).first()
+    return next(iter(find_returns(session, shop_id, [code])), None)
 
 
 def find_returns(session: Session, shop_id: int, codes: Sequence[str]) -> list[ReturnOrder]:
     """The return orders of these codes that we have heard of."""
-    query = select(ReturnOrder).where(ReturnOrder.shop_id == shop_id, ReturnOrder.code.in_(codes))
-    return list(session.scalars(query.order_by(ReturnOrder.id)))
+    return list(scalars(session, _select_returns(shop_id, codes)))
+
+
+@prepared
+def _select_returns(shop_id: int, codes: Sequence[str]) -> Select[ReturnOrder]:
+    mine = (ReturnOrder.shop_id == shop_id, ReturnOrder.code.in_(codes))
+    return select(ReturnOrder).where(*mine).order_by(ReturnOrder.id)
 
 
 def ensure_return(session: Session, shop_id: int, code: str, forward_code: str) -> ReturnOrder:
@@ -50,17 +55,25 @@ def ensure_return(session: Session, shop_id: int, code: str, forward_code: str) 
 
 def load_units(session: Session, return_id: int) -> list[ReturnUnit]:
     """A return's units in the order the channel named them."""
-    query = select(ReturnUnitRow).where(ReturnUnitRow.return_id == return_id).order_by(ReturnUnitRow.position)
-    return [ReturnUnit(row.item_code, row.sku, row.reason) for row in session.scalars(query)]
+    return [ReturnUnit(row.item_code, row.sku, row.reason) for row in scalars(session, _select_units(return_id))]
+
+
+@prepared
+def _select_units(return_id: int) -> Select[ReturnUnitRow]:
+    return select(ReturnUnitRow).where(ReturnUnitRow.return_id == return_id).order_by(ReturnUnitRow.position)
 
 
 def load_latest_verdicts(session: Session, return_id: int) -> dict[str, UnitVerdict]:
     """The verdict in force of each item code."""
-    query = select(VerdictRow).where(VerdictRow.return_id == return_id).order_by(VerdictRow.id)
     return {
         row.item_code: UnitVerdict(row.item_code, row.sku, Verdict(row.verdict), row.reason, tuple(row.image_urls))
-        for row in session.scalars(query)
+        for row in scalars(session, _select_verdicts(return_id))
     }
+
+
+@prepared
+def _select_verdicts(return_id: int) -> Select[VerdictRow]:
+    return select(VerdictRow).where(VerdictRow.return_id == return_id).order_by(VerdictRow.id)
 
 
 def list_judged_since(session: Session, return_id: int, event_id: int) -> set[str]:
@@ -117,7 +130,7 @@ def _learn(order: ReturnOrder, report: ReturnReport) -> None:
 def _replace_units(session: Session, order: ReturnOrder, units: Sequence[ReturnUnit]) -> None:
     if not units:
         return
-    for row in session.scalars(select(ReturnUnitRow).where(ReturnUnitRow.return_id == order.id)):
+    for row in scalars(session, _select_units(order.id)):
         session.delete(row)
     session.flush()
     for position, unit in enumerate(units):

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import Select, select, update
 from sqlalchemy.orm import Session
 
 from core.addresses import AddressGuard
@@ -23,6 +23,7 @@ from core.models import Effect, Event, Exchange, SettingsVersion, Shop
 from core.relay.endpoints import wake_endpoints
 from core.relay.inbox import record_event
 from core.settings import Settings, merge_secrets, parse_settings, split_secrets
+from core.statements import prepared, scalars
 
 SHOP_DOMAIN = re.compile(r"[a-z0-9][a-z0-9-]{0,59}\.myshopify\.com")
 KEEPS = (None, "set", "not set")  # how a document says that a stored secret stays
@@ -201,8 +202,13 @@ def _document(saved: SettingsVersion | None) -> dict[str, Any]:
 
 
 def _find_newest(session: Session, shop_id: int) -> SettingsVersion | None:
+    return scalars(session, _select_newest(shop_id)).first()
+
+
+@prepared
+def _select_newest(shop_id: int) -> Select[SettingsVersion]:
     query = select(SettingsVersion).where(SettingsVersion.shop_id == shop_id)
-    return session.scalars(query.order_by(SettingsVersion.version.desc()).limit(1)).first()
+    return query.order_by(SettingsVersion.version.desc()).limit(1)
 
 
 def secrets_place(shop_id: int, version: int) -> tuple[str, ...]:

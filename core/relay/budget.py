@@ -11,11 +11,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Select, Update, func, select, update
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from core.db import db_now, insert_once, read_clock
 from core.models import CallSlot, Endpoint
+from core.statements import prepared, scalars
 
 LOOK_PRIORITY = 50  # of calls that no effect waits for
 _WINDOW_SECONDS = 60.1
@@ -46,36 +48,55 @@ def count_allowed(limit: int, priority: int) -> int:
 def take_slot(session: Session, shop_id: int, endpoint: str, limit: int, priority: int) -> Slot | float:
     """A slot that is now held, or in how many seconds one will be free."""
     allowed = count_allowed(limit, priority)
-    mine = (CallSlot.shop_id == shop_id, CallSlot.endpoint == endpoint)
-    free = select(CallSlot.number).where(*mine, CallSlot.number < allowed, CallSlot.free_at <= db_now())
-    chosen = free.order_by(CallSlot.number).limit(1).with_for_update(skip_locked=True)
-    number = session.scalars(chosen).first()
+    number = scalars(session, _select_free(shop_id, endpoint, allowed)).first()
     if number is None:
         number = _add_slot(session, shop_id, endpoint, allowed)
     if number is None:
-        soonest = session.scalars(select(func.min(CallSlot.free_at)).where(*mine, CallSlot.number < allowed)).one()
+        mine = (CallSlot.shop_id == shop_id, CallSlot.endpoint == endpoint, CallSlot.number < allowed)
+        soonest = session.scalars(select(func.min(CallSlot.free_at)).where(*mine)).one()
         return max(0.1, (soonest - read_clock(session)).total_seconds())
-    held = update(CallSlot).where(*mine, CallSlot.number == number)
-    taken = session.scalars(
-        held.values(free_at=db_now(_HELD_SECONDS), taken=CallSlot.taken + 1).returning(CallSlot.taken)
-    )
-    return Slot(number, taken.one())
+    return Slot(number, scalars(session, _update_held(shop_id, endpoint, number)).one())
+
+
+@prepared
+def _select_free(shop_id: int, endpoint: str, allowed: int) -> Select[int]:
+    free = (CallSlot.number < allowed, CallSlot.free_at <= db_now())
+    query = select(CallSlot.number).where(CallSlot.shop_id == shop_id, CallSlot.endpoint == endpoint, *free)
+    return query.order_by(CallSlot.number).limit(1).with_for_update(skip_locked=True)
+
+
+@prepared
+def _update_held(shop_id: int, endpoint: str, number: int) -> ReturningUpdate[int]:
+    mine = (CallSlot.shop_id == shop_id, CallSlot.endpoint == endpoint, CallSlot.number == number)
+    held = {"free_at": db_now(_HELD_SECONDS), "taken": CallSlot.taken + 1}
+    return update(CallSlot).where(*mine).values(held).returning(CallSlot.taken)
 
 
 def _add_slot(session: Session, shop_id: int, endpoint: str, allowed: int) -> int | None:
     """Slots come into being as they are needed; None when there are as many as are allowed."""
-    mine = (CallSlot.shop_id == shop_id, CallSlot.endpoint == endpoint)
-    while (number := session.scalars(select(func.count()).select_from(CallSlot).where(*mine)).one()) < allowed:
+    while (number := scalars(session, _count_slots(shop_id, endpoint)).one()) < allowed:
         row = {"shop_id": shop_id, "endpoint": endpoint, "number": number}
         if insert_once(session, CallSlot, **row, free_at=db_now(), taken=0):
             return number
     return None
 
 
+@prepared
+def _count_slots(shop_id: int, endpoint: str) -> Select[int]:
+    mine = (CallSlot.shop_id == shop_id, CallSlot.endpoint == endpoint)
+    return select(func.count()).select_from(CallSlot).where(*mine)
+
+
 def free_slot(session: Session, shop_id: int, endpoint: str, slot: Slot) -> None:
     """The call has ended: its slot is free in a minute. One that was taken by somebody else meanwhile is left alone."""
-    mine = (CallSlot.shop_id == shop_id, CallSlot.endpoint == endpoint, CallSlot.number == slot.number)
-    session.execute(update(CallSlot).where(*mine, CallSlot.taken == slot.taken).values(free_at=db_now(_WINDOW_SECONDS)))
+    session.execute(*_update_freed(shop_id, endpoint, slot.number, slot.taken))
+
+
+@prepared
+def _update_freed(shop_id: int, endpoint: str, number: int, taken: int) -> Update:
+    mine = (CallSlot.shop_id == shop_id, CallSlot.endpoint == endpoint)
+    held = (CallSlot.number == number, CallSlot.taken == taken)
+    return update(CallSlot).where(*mine, *held).values(free_at=db_now(_WINDOW_SECONDS))
 
 
 def count_free(session: Session, endpoint: Endpoint, priority: int) -> int | None:
@@ -83,9 +104,13 @@ def count_free(session: Session, endpoint: Endpoint, priority: int) -> int | Non
     if endpoint.calls_per_minute is None:
         return None
     allowed = count_allowed(endpoint.calls_per_minute, priority)
-    mine = (CallSlot.shop_id == endpoint.shop_id, CallSlot.endpoint == endpoint.name)
-    busy = select(func.count()).select_from(CallSlot).where(*mine, CallSlot.number < allowed)
-    return allowed - session.scalars(busy.where(CallSlot.free_at > db_now())).one()
+    return allowed - scalars(session, _count_busy(endpoint.shop_id, endpoint.name, allowed)).one()
+
+
+@prepared
+def _count_busy(shop_id: int, endpoint: str, allowed: int) -> Select[int]:
+    mine = (CallSlot.shop_id == shop_id, CallSlot.endpoint == endpoint, CallSlot.number < allowed)
+    return select(func.count()).select_from(CallSlot).where(*mine, CallSlot.free_at > db_now())
 
 
 def spend_points(session: Session, endpoint: Endpoint, cost: float, *, urgent: bool) -> float:

@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import Select, and_, bindparam, func, literal_column, or_, select, update
 from sqlalchemy.orm import Session, aliased
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from core.db import db_now
 from core.domain.effects import KINDS
@@ -21,6 +22,7 @@ from core.models import Effect, Endpoint, Shop
 from core.relay.budget import count_free
 from core.relay.endpoints import PROBE_SECONDS, ensure_endpoint, name_endpoint
 from core.relay.inbox import LEASE_SECONDS, Claim
+from core.statements import execute, prepared
 
 IN_FLIGHT = 4  # effects under way at one far side of one shop, over all workers
 PRIORITIES = sorted({kind.priority for kind in KINDS.values()})
@@ -235,8 +237,11 @@ def _choose(session: Session, endpoint: Endpoint, most_urgent: int, room: int, u
 def _lease(session: Session, ids: list[int], *, doubtful: bool, probe: bool) -> list[Claim]:
     if not ids:
         return []
-    leased = update(Effect).where(Effect.id.in_(ids))
-    leased = leased.values(state="sending", lease_until=db_now(LEASE_SECONDS), fence=Effect.fence + 1)
-    rows = session.execute(leased.returning(Effect.id, Effect.fence).execution_options(synchronize_session=False))
-    fences = {row.id: row.fence for row in rows}
+    fences = {row.id: row.fence for row in execute(session, _update_leased(ids))}
     return [Claim(one, fences[one], doubtful, probe) for one in ids]
+
+
+@prepared
+def _update_leased(ids: list[int]) -> ReturningUpdate[int, int]:
+    leased = {"state": "sending", "lease_until": db_now(LEASE_SECONDS), "fence": Effect.fence + 1}
+    return update(Effect).where(Effect.id.in_(ids)).values(leased).returning(Effect.id, Effect.fence)

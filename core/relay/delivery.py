@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import Select, Update, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -25,6 +25,7 @@ from core.relay.fates import LOOK, SEND, end_effect, keep_waiting, rest_until, s
 from core.relay.inbox import LEASE_SECONDS, Claim, LeaseLost
 from core.relay.outbox import is_still_wanted, kind_of, open_request, seal_request
 from core.runtime import Runtime
+from core.statements import prepared, scalars
 
 SEND_SHARE = 0.4  # of the lease: past it a send may not start, for it might not end before another worker looks
 
@@ -57,10 +58,10 @@ def deliver_one(runtime: Runtime, claim: Claim, claimed_at: float) -> None:
         if monotonic() - claimed_at > LEASE_SECONDS * SEND_SHARE:
             _give_back(runtime, claim)
             return
-        prepared = _prepare(runtime, claim)
-        if prepared is not None:
-            with only_shop(prepared.job.shop_id):
-                _carry_out(runtime, claim, prepared, claimed_at)
+        attempt = _prepare(runtime, claim)
+        if attempt is not None:
+            with only_shop(attempt.job.shop_id):
+                _carry_out(runtime, claim, attempt, claimed_at)
     except LeaseLost:
         logger.warning("effect %s: the lease ran out; another worker has it", claim.id)
     except SQLAlchemyError:
@@ -70,14 +71,14 @@ def deliver_one(runtime: Runtime, claim: Claim, claimed_at: float) -> None:
         _blame_ourselves(runtime, claim, f"fault of ours, incident {incident} ({type(error).__name__})")
 
 
-def _carry_out(runtime: Runtime, claim: Claim, prepared: Prepared, claimed_at: float) -> None:
+def _carry_out(runtime: Runtime, claim: Claim, attempt: Prepared, claimed_at: float) -> None:
     began = monotonic()
     if began - claimed_at > LEASE_SECONDS * SEND_SHARE:
         result: Result = Throttled("the worker was too slow to start", retry_after=1)
     else:
         with speak_until(claimed_at + LEASE_SECONDS):
-            result = _act(runtime, prepared)
-    _conclude(runtime, claim, prepared, result, monotonic() - began)
+            result = _act(runtime, attempt)
+    _conclude(runtime, claim, attempt, result, monotonic() - began)
 
 
 def _give_back(runtime: Runtime, claim: Claim) -> None:
@@ -90,8 +91,8 @@ def _blame_ourselves(runtime: Runtime, claim: Claim, words: str) -> None:
     """Count the failure. If a send had begun, its outcome is unknown to us, whatever the far side did."""
     with runtime.database.write("blame") as session:
         effect = _load(session, claim)
-        begun = select(Attempt).where(Attempt.effect_id == effect.id, Attempt.result.is_(None))
-        attempt = session.scalars(begun.order_by(Attempt.id.desc())).first()
+        begun = scalars(session, _select_begun(effect.id)).all()
+        attempt = begun[-1] if begun else None
         if attempt is not None:
             attempt.result, attempt.excerpt = "ambiguous", words
         sent = attempt is not None and attempt.act == SEND
@@ -102,10 +103,10 @@ def _blame_ourselves(runtime: Runtime, claim: Claim, words: str) -> None:
 def _prepare(runtime: Runtime, claim: Claim) -> Prepared | None:
     """Choose the act, render the request and write that the attempt begins. None when there is nothing to do now."""
     with runtime.database.write("prepare") as session:
-        prepared = _prepare_in(runtime, session, claim)
-        if prepared is None and claim.probe:
+        attempt = _prepare_in(runtime, session, claim)
+        if attempt is None and claim.probe:
             end_probe(session, claim.id)
-        return prepared
+        return attempt
 
 
 def _prepare_in(runtime: Runtime, session: Session, claim: Claim) -> Prepared | None:
@@ -135,21 +136,31 @@ def _try_to_render(runtime: Runtime, session: Session, effect: Effect) -> Any:
 
 
 def _load(session: Session, claim: Claim) -> Effect:
-    query = select(Effect).where(Effect.id == claim.id, Effect.fence == claim.fence, Effect.state == "sending")
-    effect = session.scalars(query.with_for_update()).first()
+    effect = scalars(session, _select_claimed(claim.id, claim.fence)).first()
     if effect is None:
         raise LeaseLost
     return effect
 
 
+@prepared
+def _select_claimed(effect_id: int, fence: int) -> Select[Effect]:
+    mine = (Effect.id == effect_id, Effect.fence == fence, Effect.state == "sending")
+    return select(Effect).where(*mine).with_for_update()
+
+
 def _note_interruption(session: Session, effect: Effect) -> None:
     """A send that began and never ended: nobody knows whether it was done."""
-    query = select(Attempt).where(Attempt.effect_id == effect.id, Attempt.result.is_(None))
-    for attempt in session.scalars(query.order_by(Attempt.id)):
+    for attempt in scalars(session, _select_begun(effect.id)):
         attempt.result = "interrupted"
         effect.attempts += 1
         if attempt.act == SEND:
             effect.unclear_since = attempt.began_at
+
+
+@prepared
+def _select_begun(effect_id: int) -> Select[Attempt]:
+    """Attempts without an end, the oldest first."""
+    return select(Attempt).where(Attempt.effect_id == effect_id, Attempt.result.is_(None)).order_by(Attempt.id)
 
 
 def _choose_act(effect: Effect) -> str | None:
@@ -208,40 +219,43 @@ def _begin(runtime: Runtime, session: Session, effect: Effect, act: str, request
     return Prepared(_make_job(effect), act, request, attempt.id, errand)
 
 
-def _act(runtime: Runtime, prepared: Prepared) -> Result:
-    deliverer = runtime.registry.deliverers[prepared.job.kind]
+def _act(runtime: Runtime, attempt: Prepared) -> Result:
+    deliverer = runtime.registry.deliverers[attempt.job.kind]
     try:
-        speak = deliverer.send if prepared.act == SEND else deliverer.look
-        with on_errand(prepared.errand):
-            return speak(prepared.job, prepared.request)
+        speak = deliverer.send if attempt.act == SEND else deliverer.look
+        with on_errand(attempt.errand):
+            return speak(attempt.job, attempt.request)
     except Fault as error:
         return error
     except Exception as error:  # noqa: BLE001 - a fault of ours in mid-send: what the far side did is unknown
-        incident = log_incident(logger, f"effect {prepared.job.id} {prepared.job.kind}")
+        incident = log_incident(logger, f"effect {attempt.job.id} {attempt.job.kind}")
         return Ambiguous(f"fault of ours, incident {incident} ({type(error).__name__})")
 
 
-def _conclude(runtime: Runtime, claim: Claim, prepared: Prepared, result: Result, seconds: float) -> None:
+def _conclude(runtime: Runtime, claim: Claim, attempt: Prepared, result: Result, seconds: float) -> None:
     with runtime.database.write("conclude") as session:
-        lock_row(session, Shop.id, prepared.job.shop_id)
+        lock_row(session, Shop.id, attempt.job.shop_id)
         effect = _load(session, claim)
-        _end_attempt(session, prepared, result, seconds)
+        _end_attempt(session, attempt, result, seconds)
         if isinstance(result, Done):
             end_effect(effect, "done", None)
-            runtime.registry.deliverers[effect.kind].settle(session, prepared.job, prepared.request, result.facts)
+            runtime.registry.deliverers[effect.kind].settle(session, attempt.job, attempt.request, result.facts)
         elif isinstance(result, Waiting):
             keep_waiting(effect, result)
         elif isinstance(result, Absent):
             send_again(effect)
         else:
-            write_failure(runtime, session, effect, result, prepared.act)
-    logger.info("effect %s %s: %s %s", claim.id, prepared.job.kind, prepared.act, type(result).__name__.lower())
+            write_failure(runtime, session, effect, result, attempt.act)
+    logger.info("effect %s %s: %s %s", claim.id, attempt.job.kind, attempt.act, type(result).__name__.lower())
 
 
-def _end_attempt(session: Session, prepared: Prepared, result: Result, seconds: float) -> None:
+def _end_attempt(session: Session, attempt: Prepared, result: Result, seconds: float) -> None:
     excerpt = str(result) if isinstance(result, Fault) else getattr(result, "excerpt", "")
-    session.execute(
-        update(Attempt)
-        .where(Attempt.id == prepared.attempt_id)
-        .values(result=type(result).__name__.lower(), milliseconds=round(seconds * 1000), excerpt=excerpt[:1000])
-    )
+    name, milliseconds = type(result).__name__.lower(), round(seconds * 1000)
+    session.execute(*_update_attempt(attempt.attempt_id, name, milliseconds, excerpt[:1000]))
+
+
+@prepared
+def _update_attempt(attempt_id: int, result: str, milliseconds: int, excerpt: str) -> Update:
+    ended = {"result": result, "milliseconds": milliseconds, "excerpt": excerpt}
+    return update(Attempt).where(Attempt.id == attempt_id).values(ended)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import Select, select, update
 from sqlalchemy.orm import Session
 
 from core.clock import monotonic
@@ -24,6 +24,7 @@ from core.errors import AccessRefused, Ambiguous, Fault, Gone, Throttled, Transi
 from core.models import Effect, Endpoint
 from core.relay.backoff import THROTTLE_SECONDS
 from core.relay.budget import LOOK_PRIORITY, Slot, free_slot, keep_points, spend_points, take_slot
+from core.statements import prepared, scalars
 
 OMS, SHOPIFY = "oms", "shopify"
 WORKING, DOWN, REFUSED, GONE = "working", "down", "refused", "gone"
@@ -71,9 +72,14 @@ def name_endpoint(kind: EffectKind, params: Mapping[str, Any]) -> str:
 
 def ensure_endpoint(session: Session, shop_id: int, name: str) -> None:
     """Know an endpoint; a new one works until it shows otherwise."""
-    if session.get(Endpoint, (shop_id, name)) is None:
+    if scalars(session, _select_name(shop_id, name)).first() is None:
         start = {"state": WORKING, "since": db_now(), "failures": 0, "pauses": 0}
         insert_once(session, Endpoint, shop_id=shop_id, name=name, **start)
+
+
+@prepared
+def _select_name(shop_id: int, name: str) -> Select[str]:
+    return select(Endpoint.name).where(Endpoint.shop_id == shop_id, Endpoint.name == name)
 
 
 @dataclass
@@ -139,12 +145,17 @@ def _begin(session: Session, shop_id: int, name: str, limit: int | None, cost: f
 
 def _lock(session: Session, shop_id: int, name: str) -> Endpoint:
     """Its row, locked; made when there is none."""
-    mine = (Endpoint.shop_id == shop_id, Endpoint.name == name)
-    query = select(Endpoint).where(*mine).with_for_update().execution_options(populate_existing=True)
-    if (found := session.scalars(query).first()) is not None:
+    query = _select_locked(shop_id, name)
+    if (found := scalars(session, query).first()) is not None:
         return found
     ensure_endpoint(session, shop_id, name)
-    return session.scalars(query).one()
+    return scalars(session, query).one()
+
+
+@prepared
+def _select_locked(shop_id: int, name: str) -> Select[Endpoint]:
+    mine = (Endpoint.shop_id == shop_id, Endpoint.name == name)
+    return select(Endpoint).where(*mine).with_for_update().execution_options(populate_existing=True)
 
 
 def _is_doubtful(endpoint: Endpoint) -> bool:

@@ -16,11 +16,13 @@ from typing import Any
 
 from sqlalchemy import Select, bindparam, case, func, or_, select, update
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from core.crypto import Keyring
 from core.db import db_now, insert_all_once, insert_once
 from core.errors import Permanent
 from core.models import Event, Shop
+from core.statements import execute, prepared, scalars
 
 LEASE_SECONDS = 30.0
 ALWAYS = 5  # about the shop itself: thought about though the shop is paused or removed
@@ -99,9 +101,12 @@ def _start() -> dict[str, Any]:
 
 def read_body(session: Session, keyring: Keyring, shop_id: int, event_id: int) -> bytes:
     """The raw body of a shop's event. Raises Permanent when it has been purged, or cannot be opened."""
-    return open_body(
-        keyring, session.scalars(select(Event).where(Event.shop_id == shop_id, Event.id == event_id)).one()
-    )
+    return open_body(keyring, scalars(session, _select_event(shop_id, event_id)).one())
+
+
+@prepared
+def _select_event(shop_id: int, event_id: int) -> Select[Event]:
+    return select(Event).where(Event.shop_id == shop_id, Event.id == event_id)
 
 
 def open_body(keyring: Keyring, event: Event) -> bytes:
@@ -192,10 +197,13 @@ def _select_waiting() -> Select[int]:
 def _lease(session: Session, ids: list[int]) -> list[Claim]:
     if not ids:
         return []
+    fences = {row.id: row.fence for row in execute(session, _update_leased(ids))}
+    return [Claim(one, fences[one]) for one in ids]
+
+
+@prepared
+def _update_leased(ids: list[int]) -> ReturningUpdate[int, int]:
     # a lease that ran out is an attempt: an event that kills its worker must not come back for ever
     attempts = Event.attempts + case((Event.lease_until.isnot(None), 1), else_=0)
-    leased = update(Event).where(Event.id.in_(ids))
-    leased = leased.values(lease_until=db_now(LEASE_SECONDS), fence=Event.fence + 1, attempts=attempts)
-    rows = session.execute(leased.returning(Event.id, Event.fence).execution_options(synchronize_session=False))
-    fences = {row.id: row.fence for row in rows}
-    return [Claim(one, fences[one]) for one in ids]
+    leased = {"lease_until": db_now(LEASE_SECONDS), "fence": Event.fence + 1, "attempts": attempts}
+    return update(Event).where(Event.id.in_(ids)).values(leased).returning(Event.id, Event.fence)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from core.crypto import Keyring
@@ -23,6 +23,7 @@ from core.failpoints import hit
 from core.models import Effect, Shop
 from core.relay.endpoints import ensure_endpoint, name_endpoint
 from core.relay.inbox import Claim
+from core.statements import execute, prepared, scalars
 
 Rethink = Callable[[Session, int, str], None]
 SENDABLE = ("pending", "sending")
@@ -54,7 +55,7 @@ def want(session: Session, shop_id: int, wanted: Wanted, event_id: int | None = 
     An earlier decision of the aspect that was never sent is superseded. The caller holds the shop's lock.
     """
     last = find_last(session, shop_id, wanted.aspect)
-    mode = session.scalars(select(Shop.mode).where(Shop.id == shop_id)).one()
+    mode = scalars(session, _select_mode(shop_id)).one()
     if last is not None and _stands(last, wanted, mode):
         last.progress = {key: value for key, value in last.progress.items() if key != "withdrawn"}
         return None
@@ -91,8 +92,18 @@ def want(session: Session, shop_id: int, wanted: Wanted, event_id: int | None = 
 
 def find_last(session: Session, shop_id: int, aspect: str) -> Effect | None:
     """The newest decision about an aspect, or None."""
+    return scalars(session, _select_last(shop_id, aspect)).first()
+
+
+@prepared
+def _select_last(shop_id: int, aspect: str) -> Select[Effect]:
     query = select(Effect).where(Effect.shop_id == shop_id, Effect.aspect == aspect)
-    return session.scalars(query.order_by(Effect.number.desc()).limit(1)).first()
+    return query.order_by(Effect.number.desc()).limit(1)
+
+
+@prepared
+def _select_mode(shop_id: int) -> Select[str]:
+    return select(Shop.mode).where(Shop.id == shop_id)
 
 
 def _stands(last: Effect, wanted: Wanted, mode: str) -> bool:
@@ -115,11 +126,15 @@ def name_message(session: Session, shop_id: int, lane: str, said: bytes, event_i
     and other words another.
     """
     words = f"{lane}:{hashlib.sha256(said).hexdigest()[:20]}"
-    sent = select(Effect.aspect, Effect.event_id).where(Effect.shop_id == shop_id, Effect.lane == lane)
-    rows = session.execute(sent).all()
+    rows = execute(session, _select_messages(shop_id, lane)).all()
     mine = {row.aspect for row in rows if row.event_id == event_id}
     same = {row.aspect for row in rows if row.aspect.startswith(f"{words}#")}
     return mine.pop() if mine else f"{words}#{len(same) + 1}"
+
+
+@prepared
+def _select_messages(shop_id: int, lane: str) -> Select[str, int | None]:
+    return select(Effect.aspect, Effect.event_id).where(Effect.shop_id == shop_id, Effect.lane == lane)
 
 
 def make_key(shop_id: int, aspect: str, number: int) -> str:
@@ -133,10 +148,7 @@ def withdraw(session: Session, shop_id: int, aspect: str, reason: str) -> None:
     Their rows are locked before they are judged: not every kind is prepared under the shop's lock, and one that is
     begun at this moment would else be taken neither for sent nor for unsent.
     """
-    open_ones = select(Effect).where(
-        Effect.shop_id == shop_id, Effect.aspect == aspect, Effect.state.in_((*SENDABLE, "parked"))
-    )
-    for effect in session.scalars(open_ones.with_for_update().execution_options(populate_existing=True)):
+    for effect in scalars(session, _select_open(shop_id, aspect)):
         if effect.started:
             effect.progress = {**effect.progress, "withdrawn": reason}
         else:
@@ -145,19 +157,28 @@ def withdraw(session: Session, shop_id: int, aspect: str, reason: str) -> None:
     session.flush()
 
 
+@prepared
+def _select_open(shop_id: int, aspect: str) -> Select[Effect]:
+    open_ones = (Effect.shop_id == shop_id, Effect.aspect == aspect, Effect.state.in_((*SENDABLE, "parked")))
+    return select(Effect).where(*open_ones).with_for_update().execution_options(populate_existing=True)
+
+
 def is_still_wanted(session: Session, rethinkers: Mapping[str, Rethink], claim: Claim) -> bool:
     """Have a claimed effect that was never begun thought about once more; False when it was taken back."""
-    mine = select(Effect).where(
-        Effect.id == claim.id, Effect.fence == claim.fence, Effect.state == "sending", ~Effect.started
-    )
-    found = session.execute(mine.with_only_columns(Effect.kind, Effect.shop_id, Effect.about)).first()
+    found = execute(session, _select_unbegun(claim.id, claim.fence)).first()
     rethink = rethinkers.get(found.kind) if found else None
     if found is None or rethink is None:
         return True
     lock_row(session, Shop.id, found.shop_id)
     rethink(session, found.shop_id, found.about)
     session.flush()
-    return session.execute(mine.with_only_columns(Effect.id)).first() is not None
+    return execute(session, _select_unbegun(claim.id, claim.fence)).first() is not None
+
+
+@prepared
+def _select_unbegun(effect_id: int, fence: int) -> Select[str, int, str]:
+    mine = (Effect.id == effect_id, Effect.fence == fence, Effect.state == "sending", ~Effect.started)
+    return select(Effect.kind, Effect.shop_id, Effect.about).where(*mine)
 
 
 def request_place(effect: Effect) -> tuple[str, ...]:

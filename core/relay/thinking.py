@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from core.clock import monotonic
 from core.db import db_now, lock_row, only_shop
@@ -18,6 +19,7 @@ from core.registry import Delivery, Handler, Outcome, ignored, parked, unknown
 from core.relay.backoff import SETTINGS_SECONDS, THROTTLE_SECONDS, add_jitter, next_wait
 from core.relay.inbox import LEASE_SECONDS, Claim, LeaseLost, claim_events, open_body
 from core.runtime import Runtime
+from core.statements import execute, prepared
 
 THINK_SHARE = 0.4  # of the lease: past it no event is begun, for it might not end before another worker has it
 
@@ -53,11 +55,15 @@ def _give_back(runtime: Runtime, claim: Claim) -> None:
 
 def think_about(runtime: Runtime, claim: Claim) -> None:
     """Bring one event to its outcome, or put it off."""
-    if _end_overtaken(runtime, claim):
+    with runtime.database.read() as session:
+        event = session.get_one(Event, claim.id)
+        newest = _find_newer(session, event)
+    if newest is not None:
+        _end_overtaken(runtime, claim, newest)
         return
-    delivery, attempts = _load(runtime, claim)
-    if attempts > 0 and next_wait("event", attempts) is None:
-        _end(runtime, claim, parked(f"given up after {attempts} attempts, the last of them interrupted"))
+    delivery = _open(runtime, event)
+    if event.attempts > 0 and next_wait("event", event.attempts) is None:
+        _end(runtime, claim, parked(f"given up after {event.attempts} attempts, the last of them interrupted"))
         return
     handler = runtime.registry.find_handler(delivery.source, delivery.topic)
     if handler is None:
@@ -87,22 +93,15 @@ def _apply(runtime: Runtime, claim: Claim, handler: Handler, delivery: Delivery)
         _put_off(runtime, claim, Transient(f"fault of ours, incident {incident} ({type(error).__name__})"))
 
 
-def _end_overtaken(runtime: Runtime, claim: Claim) -> bool:
+def _end_overtaken(runtime: Runtime, claim: Claim, newest: Event) -> None:
     """Waiting updates of one thing collapse: a newer one tells all that this one would, and ends every older one."""
-    with runtime.database.read() as session:
-        newest = _find_newer(session, session.get_one(Event, claim.id))
-    if newest is None:
-        return False
-    ended = {
-        **_describe_end(ignored(f"a newer update of the same thing came: event {newest.id}")),
-        "ended_at": db_now(),
-    }
+    outcome = ignored(f"a newer update of the same thing came: event {newest.id}")
+    ended = {"outcome": outcome.kind, "reason": outcome.reason, "ended_at": db_now()}
     older = select(Event.id).where(*_same(newest), Event.triggered_at < newest.triggered_at)
     older = older.where(Event.lease_until.is_(None)).with_for_update(skip_locked=True)
     with runtime.database.write("think.end") as session:
-        _write(session, claim, ended)
+        _write_end(session, claim, outcome)
         session.execute(update(Event).where(Event.id.in_(list(session.scalars(older)))).values(ended))
-    return True
 
 
 def _same(event: Event) -> tuple[Any, ...]:
@@ -121,7 +120,8 @@ def _find_newer(session: Session, event: Event) -> Event | None:
 
 def rehearse(runtime: Runtime, event_id: int) -> Outcome:
     """Think about an event and throw the consequences away: how it would end now. Raises Fault."""
-    delivery, _ = _load(runtime, Claim(event_id, 0))
+    with runtime.database.read() as session:
+        delivery = _open(runtime, session.get_one(Event, event_id))
     handler = runtime.registry.find_handler(delivery.source, delivery.topic)
     if handler is None:
         return unknown(f"no rule for {delivery.source} {delivery.topic}")
@@ -138,14 +138,9 @@ def replay_event(session: Session, event: Event) -> None:
     session.flush()
 
 
-def _load(runtime: Runtime, claim: Claim) -> tuple[Delivery, int]:
-    with runtime.database.read() as session:
-        event = session.get_one(Event, claim.id)
-        body = open_body(runtime.keyring, event)
-        delivery = Delivery(
-            event.id, event.shop_id, event.source, event.topic, event.received_at, body, event.triggered_at
-        )
-        return delivery, event.attempts
+def _open(runtime: Runtime, event: Event) -> Delivery:
+    body = open_body(runtime.keyring, event)
+    return Delivery(event.id, event.shop_id, event.source, event.topic, event.received_at, body, event.triggered_at)
 
 
 def _end(runtime: Runtime, claim: Claim, outcome: Outcome) -> None:
@@ -153,13 +148,17 @@ def _end(runtime: Runtime, claim: Claim, outcome: Outcome) -> None:
         _write_end(session, claim, outcome)
 
 
-def _describe_end(outcome: Outcome) -> dict[str, Any]:
-    return {"outcome": outcome.kind, "reason": outcome.reason, "lease_until": None}
-
-
 def _write_end(session: Session, claim: Claim, outcome: Outcome) -> None:
-    _write(session, claim, {**_describe_end(outcome), "ended_at": db_now()})
+    if execute(session, _update_ended(claim.id, claim.fence, outcome.kind, outcome.reason)).first() is None:
+        raise LeaseLost
     logger.info("event %s: %s (%s)", claim.id, outcome.kind, outcome.reason)
+
+
+@prepared
+def _update_ended(event_id: int, fence: int, outcome: str, reason: str) -> ReturningUpdate[int]:
+    fenced = (Event.id == event_id, Event.fence == fence, Event.outcome.is_(None))
+    ended = {"outcome": outcome, "reason": reason, "lease_until": None, "ended_at": db_now()}
+    return update(Event).where(*fenced).values(ended).returning(Event.id)
 
 
 def _write(session: Session, claim: Claim, values: dict[str, Any]) -> None:
