@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, select, union
 from sqlalchemy.orm import Session
 
 from core.db import db_now
@@ -59,14 +59,16 @@ def link_by_original(scene: Scene, exchange: Exchange, originals: Iterable[str |
     codes = [spelled for one in originals if one for spelled in spell_code(one)]
     if not codes or list_linked_codes(scene.session, exchange):
         return
-    taken = select(ExchangeLink.return_code).where(ExchangeLink.shop_id == scene.shop_id)
+    taken = select(ExchangeLink.id).where(
+        ExchangeLink.shop_id == scene.shop_id, ExchangeLink.return_code == ReturnOrder.code
+    )
     query = select(ReturnOrder.code).where(
         ReturnOrder.shop_id == scene.shop_id,
         ReturnOrder.forward_code.in_(codes),
         ReturnOrder.known,
         ReturnOrder.type != ReturnType.RETURN_TO_ORIGIN,
         ReturnOrder.status.is_(None) | ReturnOrder.status.not_in(ENDED),
-        ReturnOrder.code.not_in(taken),
+        ~taken.exists(),
     )
     open_returns = list(scene.session.scalars(query.limit(2)))
     if len(open_returns) == 1:
@@ -85,12 +87,14 @@ def link_waiting(scene: Scene, forward_code: str) -> None:
 @prepared
 def _select_waiting(shop_id: int, codes: Sequence[str], order_id: int) -> Select[Exchange, Order]:
     """Exchanges without a link whose order replaces this one, or natively is this one."""
-    is_itself = Order.in_order & (Order.name.in_(codes) | (Order.order_id == order_id))
-    mine = (Exchange.shop_id == shop_id, Order.original_order.in_(codes) | is_itself)
-    query = select(Exchange, Order).join(
-        Order, (Order.shop_id == Exchange.shop_id) & (Order.order_id == Exchange.order_id)
-    )
-    return query.where(*mine, Exchange.id.not_in(select(ExchangeLink.exchange_id))).order_by(Exchange.id)
+    # three looks, each by an index of its own; as one condition, SQLite would read every exchange of the shop
+    is_itself = (Order.in_order & Order.name.in_(codes), Order.in_order & (Order.order_id == order_id))
+    looks = (Order.original_order.in_(codes), *is_itself)
+    found = union(*(select(Order.order_id).where(Order.shop_id == shop_id, look) for look in looks))
+    theirs = (Order.shop_id == Exchange.shop_id) & (Order.order_id == Exchange.order_id)
+    linked = select(ExchangeLink.id).where(ExchangeLink.exchange_id == Exchange.id).exists()
+    query = select(Exchange, Order).join(Order, theirs).order_by(Exchange.id)
+    return query.where(Exchange.shop_id == shop_id, Exchange.order_id.in_(found), ~linked)
 
 
 def spell_code(code: str) -> list[str]:

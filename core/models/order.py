@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.db import Base, Json, Moment
+from core.db import Base, Json, Moment, index_where
 
 
 class Order(Base):
@@ -31,7 +31,10 @@ class Order(Base):
     in_order: Mapped[bool] = mapped_column(Boolean)
     fulfillment_orders: Mapped[list[dict[str, Any]] | None] = mapped_column(Json)
     address: Mapped[dict[str, str] | None] = mapped_column(Json)  # marks (Keyring.mark); from OMS's taking it on
-    __table_args__ = (Index("ix_orders_name", "shop_id", "name"),)
+    __table_args__ = (
+        Index("ix_orders_name", "shop_id", "name"),
+        index_where("ix_orders_original", "original_order IS NOT NULL", "shop_id", "original_order"),
+    )
 
 
 class OmsOrder(Base):
