@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, and_, bindparam, func, literal_column, or_, select, update
+from sqlalchemy import Select, and_, func, literal_column, or_, select, update
 from sqlalchemy.orm import Session, aliased
 from sqlalchemy.sql.dml import ReturningUpdate
 
@@ -22,7 +21,7 @@ from core.models import Effect, Endpoint, Shop
 from core.relay.budget import count_free
 from core.relay.endpoints import PROBE_SECONDS, ensure_endpoint, name_endpoint
 from core.relay.inbox import LEASE_SECONDS, Claim
-from core.statements import execute, prepared
+from core.statements import execute, prepared, scalars
 
 IN_FLIGHT = 4  # effects under way at one far side of one shop, over all workers
 PRIORITIES = sorted({kind.priority for kind in KINDS.values()})
@@ -123,38 +122,35 @@ def _divide(left: int, among: int) -> int:
 
 def find_due(session: Session) -> bool:
     """True when an effect could be claimed now, one whose lease ran out included."""
-    late = session.scalars(_select_expired()).first() or session.scalars(_select_strays()).first()
+    late = scalars(session, _select_expired()).first() or scalars(session, _select_strays()).first()
     return late is not None or bool(_find_turns(session))
 
 
 def _take_back_expired(session: Session) -> None:
     """What a dead or frozen worker had is due again; its fence moves on with the next claim."""
-    ids = list(session.scalars(_select_expired()))
+    ids = list(scalars(session, _select_expired()))
     if ids:
         session.execute(update(Effect).where(Effect.id.in_(ids)).values(state="pending", lease_until=None))
-
-
-# Statements are put together once: that costs SQLAlchemy ten times what the stores need to answer them.
 
 
 def _is_stray() -> Any:
     return (Effect.endpoint == literal_column("''")) & Effect.state.in_([_PENDING, _SENDING])
 
 
-@cache
+@prepared
 def _select_expired() -> Select[int]:
     expired = select(Effect.id).where(Effect.state == _SENDING, Effect.lease_until < _now())
     return expired.limit(_MANY).with_for_update(skip_locked=True)
 
 
-@cache
+@prepared
 def _select_strays() -> Select[Effect]:
     return select(Effect).where(_is_stray()).limit(_MANY).with_for_update(skip_locked=True)
 
 
 def _adopt_strays(session: Session) -> None:
     """The previous release, which may still run beside this one, wants effects without naming their endpoint."""
-    for effect in session.scalars(_select_strays()):
+    for effect in scalars(session, _select_strays()):
         effect.endpoint = name_endpoint(KINDS[effect.kind], effect.params)
         ensure_endpoint(session, effect.shop_id, effect.endpoint)
     session.flush()
@@ -162,13 +158,13 @@ def _adopt_strays(session: Session) -> None:
 
 def _find_turns(session: Session) -> list[_Turn]:
     """Far sides that may take something now, in the order of their turns; equals in any order."""
-    turns = [_Turn(*row) for row in session.execute(_select_turns())]
+    turns = [_Turn(*row) for row in execute(session, _select_turns())]
     free = [one for one in turns if one.most_urgent is not None and one.under_way < _room(failed=one.failed)]
     return sorted(free, key=lambda turn: (turn.under_way, random.random()))  # noqa: S311 - a lot, no secret
 
 
-@cache
-def _select_turns() -> Select[Any]:
+@prepared
+def _select_turns() -> Select[int, str, Any, int, bool, bool]:
     theirs = (Effect.shop_id == Endpoint.shop_id) & (Effect.endpoint == Endpoint.name)
     due = select(Effect.priority).where(theirs, _is_due()).order_by(Effect.due_at, Effect.id).limit(1)
     # one look for each priority: sought together, they are all read and sorted by PostgreSQL up to 16
@@ -187,11 +183,10 @@ def _room(*, failed: bool) -> int:
 
 def _claim_at(session: Session, turn: _Turn, share: int) -> list[Claim]:
     """Claim at one far side, whose row is locked so that no two claims count what is under way at the same time."""
-    place = {"shop": turn.shop_id, "name": turn.name}
-    endpoint = session.scalars(_select_endpoint(), place).first()
+    endpoint = scalars(session, _select_endpoint(turn.shop_id, turn.name)).first()
     if endpoint is None:  # another worker is claiming there, or it has just been left alone
         return []
-    under_way = session.scalars(_count_under_way(), place).one()
+    under_way = scalars(session, _count_under_way(turn.shop_id, turn.name)).one()
     probe = endpoint.state != "working"
     failed = probe or endpoint.failures > 0
     ids = _choose(session, endpoint, turn.most_urgent, min(share, _room(failed=failed) - under_way), under_way)
@@ -200,37 +195,34 @@ def _claim_at(session: Session, turn: _Turn, share: int) -> list[Claim]:
     return _lease(session, ids, doubtful=failed or not endpoint.quick, probe=probe)
 
 
-@cache
-def _select_endpoint() -> Select[Endpoint]:
-    mine = (Endpoint.shop_id == bindparam("shop"), Endpoint.name == bindparam("name"))
+@prepared
+def _select_endpoint(shop_id: int, name: str) -> Select[Endpoint]:
+    mine = (Endpoint.shop_id == shop_id, Endpoint.name == name)
     return select(Endpoint).where(*mine, _is_awake()).with_for_update(skip_locked=True)
 
 
-def _is_theirs() -> Any:
-    return (Effect.shop_id == bindparam("shop")) & (Effect.endpoint == bindparam("name"))
+@prepared
+def _count_under_way(shop_id: int, name: str) -> Select[int]:
+    theirs = (Effect.shop_id == shop_id, Effect.endpoint == name)
+    return select(func.count()).select_from(Effect).where(*theirs, Effect.state == _SENDING)
 
 
-@cache
-def _count_under_way() -> Select[int]:
-    return select(func.count()).select_from(Effect).where(_is_theirs(), Effect.state == _SENDING)
-
-
-@cache
-def _select_due() -> Select[int]:
-    due = select(Effect.id).where(_is_theirs(), Effect.priority == bindparam("priority"), _is_due())
-    return due.order_by(Effect.due_at, Effect.id).limit(bindparam("most")).with_for_update(skip_locked=True, of=Effect)
+@prepared
+def _select_due(shop_id: int, name: str, priority: int, most: int) -> Select[int]:
+    theirs = (Effect.shop_id == shop_id, Effect.endpoint == name, Effect.priority == priority)
+    due = select(Effect.id).where(*theirs, _is_due()).order_by(Effect.due_at, Effect.id)
+    return due.limit(most).with_for_update(skip_locked=True, of=Effect)
 
 
 def _choose(session: Session, endpoint: Endpoint, most_urgent: int, room: int, under_way: int) -> list[int]:
     """The most urgent first, and no more than the far side's budget lets go out now."""
-    place = {"shop": endpoint.shop_id, "name": endpoint.name}
     ids: list[int] = []
     for priority in PRIORITIES[PRIORITIES.index(most_urgent) :]:
         left = room - len(ids)
         if left > 0 and (calls := count_free(session, endpoint, priority)) is not None:
             left = min(left, calls - under_way - len(ids))  # what is under way may not hold its slot yet
         if left > 0:
-            ids += session.scalars(_select_due(), {**place, "priority": priority, "most": left})
+            ids += scalars(session, _select_due(endpoint.shop_id, endpoint.name, priority, left))
     return ids
 
 

@@ -11,10 +11,9 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, bindparam, case, func, or_, select, update
+from sqlalchemy import Select, case, func, or_, select, update
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningUpdate
 
@@ -136,7 +135,7 @@ def _thinking_shops() -> Any:
 def claim_events(session: Session, limit: int) -> list[Claim]:
     """Lease up to `limit` waiting events. Shops take turns, those with the least under way first; a shop's verdicts and
     known exchanges come before its other events."""
-    claims = _lease(session, list(session.scalars(_waiting_always().limit(limit).with_for_update(skip_locked=True))))
+    claims = _lease(session, list(scalars(session, _select_always(limit))))
     turns = _find_turns(session)
     for place, (shop_id, most_urgent, under_way) in enumerate(turns):
         share = -(-(limit - len(claims)) // (len(turns) - place))  # rounded up: what is left, divided by who is left
@@ -147,22 +146,24 @@ def claim_events(session: Session, limit: int) -> list[Claim]:
 
 def find_waiting(session: Session) -> bool:
     """True when an event could be claimed now."""
-    return bool(_find_turns(session)) or session.scalars(_waiting_always().limit(1)).first() is not None
+    return bool(_find_turns(session)) or scalars(session, _select_always(1)).first() is not None
 
 
-def _waiting_always() -> Any:
+@prepared
+def _select_always(most: int) -> Select[int]:
     everyone = Event.shop_id.in_(select(Shop.id))  # named, so that the index on waiting events is used
-    return select(Event.id).where(everyone, Event.priority == ALWAYS, _is_waiting()).order_by(Event.id)
+    waiting = select(Event.id).where(everyone, Event.priority == ALWAYS, _is_waiting()).order_by(Event.id)
+    return waiting.limit(most).with_for_update(skip_locked=True)
 
 
 def _find_turns(session: Session) -> list[tuple[int, int, int]]:
     """Shops that have an event waiting, its priority, and how many of theirs are under way, in the order of turns."""
-    turns = session.execute(_select_turns()).all()
+    turns = execute(session, _select_turns()).all()
     free = [turn for turn in turns if turn[1] is not None and turn[2] < IN_FLIGHT]
     return sorted(free, key=lambda turn: (turn[2], random.random()))  # noqa: S311 - a lot, no secret
 
 
-@cache  # put together once: that costs SQLAlchemy ten times what the stores need to answer it
+@prepared
 def _select_turns() -> Select[int, int, int]:
     waiting = select(Event.priority).where(Event.shop_id == Shop.id, _is_waiting()).order_by(Event.due_at, Event.id)
     # one look for each priority: sought together, they are all read and sorted by PostgreSQL up to 16
@@ -183,15 +184,15 @@ def _choose(session: Session, shop_id: int, most_urgent: int, room: int) -> list
     for priority in PRIORITIES[PRIORITIES.index(most_urgent) :]:
         if room - len(ids) <= 0:
             break
-        ids += session.scalars(_select_waiting(), {"shop": shop_id, "priority": priority, "most": room - len(ids)})
+        ids += scalars(session, _select_waiting(shop_id, priority, room - len(ids)))
     return ids
 
 
-@cache
-def _select_waiting() -> Select[int]:
-    theirs = (Event.shop_id == bindparam("shop"), Event.priority == bindparam("priority"))
+@prepared
+def _select_waiting(shop_id: int, priority: int, most: int) -> Select[int]:
+    theirs = (Event.shop_id == shop_id, Event.priority == priority)
     waiting = select(Event.id).where(*theirs, _is_waiting()).order_by(Event.due_at, Event.id)
-    return waiting.limit(bindparam("most")).with_for_update(skip_locked=True, of=Event)
+    return waiting.limit(most).with_for_update(skip_locked=True, of=Event)
 
 
 def _lease(session: Session, ids: list[int]) -> list[Claim]:

@@ -44,7 +44,7 @@ class Faults:
     postgres: float = 30.0
     flush: float = 9.0
     valkey: float = 17.0
-    orphan: float = 23.0
+    orphan: float = 45.0
     renew: float = 0  # the tables are migrated, then one role after another becomes the next release
     cases: tuple[Case, ...] = ()
     roles: tuple[str, ...] = ()  # whom kills and freezes may hit; none named: all
