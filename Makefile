@@ -34,7 +34,7 @@ contract: $(DEV)  ## what we rely on in an OMS: OMS_URL=… OMS_USERNAME=… OMS
 proof: $(DEV)  ## only the laws as a state machine, 300 runs of 30 steps; `make test` makes them too
 	$(BIN)/python -m pytest -n 2 tests/properties
 
-crash-sample: $(DEV)  ## one crash run of 2,000 events with every failpoint hit once; a few minutes on two free cores
+crash-sample: $(DEV)  ## one crash run of 2,000 events with every failpoint hit once; five minutes on two free cores
 	$(BIN)/python -m tests.crash sample
 
 crash: $(DEV)  ## all crash runs (docs/reliability.md); hours. Each part bounded; ARGS="--seconds 600" bounds them tighter

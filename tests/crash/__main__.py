@@ -64,7 +64,7 @@ def control(given: Given) -> bool:
 
 def sample(given: Given) -> bool:
     """What CI runs."""
-    given.events, given.rate, given.seconds = 2000, 5.0, min(given.seconds, 210)
+    given.events, given.rate, given.seconds = 2000, 6.0, min(given.seconds, 300)
     return storm(given)
 
 

@@ -12,6 +12,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from core.relay.delivery import Prepared
+
 ACTIONS = ("kill", "stop", "exception", "database", "redis")
 
 
@@ -55,9 +57,9 @@ def _is_about(detail: str) -> bool:
     """True when the attempt under way here is of this act (send, look) or kind."""
     frame = sys._getframe(2)
     while frame is not None:
-        prepared = frame.f_locals.get("prepared")
-        if prepared is not None:
-            return prepared.act == detail or detail in prepared.job.kind
+        attempt = frame.f_locals.get("attempt")
+        if isinstance(attempt, Prepared):
+            return attempt.act == detail or detail in attempt.job.kind
         effect = frame.f_locals.get("effect")
         if effect is not None:
             return detail in getattr(effect, "kind", "")
