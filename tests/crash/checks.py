@@ -140,10 +140,11 @@ def _find_visible(found: Evidence) -> dict[Any, str]:
     for one in found.exchanges.values():
         if one.state == "review":
             shown[one.order_id] = f"review: {one.code}"
+    parked = {one.id: one for one in found.events if one.outcome == "parked"}
     for mark, ids in found.marks.items():
         about = found.told["sent"].get(mark, {}).get("about")
-        for event in (one for one in found.events if one.id in ids and one.outcome == "parked"):
-            shown[about] = f"event: {event.reason}"
+        for number in parked.keys() & ids:
+            shown[about] = f"event: {parked[number].reason}"
     for one in found.effects:
         if one.state == "parked":
             shown[int(one.about) if one.about.isdecimal() else one.about] = f"{one.kind}: {one.reason}"
