@@ -35,7 +35,7 @@ proof: $(DEV)  ## only the laws as a state machine, 300 runs of 30 steps; `make 
 	$(BIN)/python -m pytest -n 2 tests/properties
 
 crash-sample: $(DEV)  ## one crash run of 2,000 events with every failpoint hit once; five minutes on two free cores
-	$(BIN)/python -m tests.crash sample
+	$(BIN)/python -m tests.crash sample $(ARGS)
 
 crash: $(DEV)  ## all crash runs (docs/reliability.md); hours. Each part bounded; ARGS="--seconds 600" bounds them tighter
 	$(BIN)/python -m tests.crash all $(ARGS)
