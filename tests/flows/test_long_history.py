@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-from sqlalchemy import event, insert, select, text
+from sqlalchemy import insert, select, text
 
 from core.db import Base, Database
 from tests.flows.stage import Stage
+from tests.store_work import find_dear, listen
 
-HERE = Path(__file__)
-ROOT = HERE.parent.parent.parent
 MANY = 2_000  # exchanges that are over
-MOST = {"sqlite": 1_500, "postgresql": 100}  # steps of its machine, and pages looked at, for one statement
 _TABLES = (
     "events", "orders", "oms_orders", "exchanges", "exchange_links", "exchange_history",
     "return_orders", "return_units", "verdicts", "effects", "attempts",
@@ -28,7 +21,7 @@ _STEP = 10_000
 
 
 def play(stage: Stage, code: str, forward: str) -> None:
-    """An exchange from its order to its release, and news of its return afterwards."""
+    """An exchange from its order to its release."""
     order = stage.new_order([{"sku": "SKU-A", "quantity": 1}], code)
     stage.settle()
     stage.push_return({f"{code}-A": "SKU-A"}, code, forward)
@@ -63,42 +56,6 @@ def _vary(column: str, value: Any, number: int) -> Any:
     return value + number * _STEP if column in _NUMBERS else f"{number}:{value}"
 
 
-@contextmanager
-def listen(database: Database) -> Iterator[dict[str, Any]]:
-    """The queries that are made meanwhile, each with what it was last given."""
-    heard: dict[str, Any] = {}
-
-    def note(_connection: Any, _cursor: Any, statement: str, given: Any, *_: Any) -> None:
-        if statement.startswith("SELECT") and not _is_tests_own():
-            heard[" ".join(statement.split())] = given
-
-    event.listen(database.engine, "before_cursor_execute", note)
-    yield heard
-    event.remove(database.engine, "before_cursor_execute", note)
-
-
-def _is_tests_own() -> bool:
-    """True when the stage asks, to see where things are: the last of our own lines that led here is the stage's."""
-    places = [Path(frame.filename) for frame in traceback.extract_stack()]
-    ours = [place for place in places if place.is_relative_to(ROOT) and ".venv" not in place.parts and place != HERE]
-    return ours[-1].is_relative_to(ROOT / "tests")
-
-
-def count_work(database: Database, query: str, given: Any) -> int:
-    """What the store does for one query: pages looked at (PostgreSQL) or steps of its machine (SQLite)."""
-    with database.engine.connect() as connection:
-        if not database.is_sqlite:
-            plan: Any = connection.exec_driver_sql(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {query}", given).scalar()
-            top = (json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"]
-            return int(top["Shared Hit Blocks"] + top["Shared Read Blocks"])
-        steps: list[int] = []
-        raw: Any = connection.connection.driver_connection
-        raw.set_progress_handler(lambda: steps.append(1), 10)
-        connection.exec_driver_sql(query, given).all()
-        raw.set_progress_handler(None, 0)
-        return 10 * len(steps)
-
-
 def test_what_an_exchange_looks_at_does_not_grow_with_those_before_it(stage: Stage) -> None:
     database = stage.runtime.database
     play(stage, "RET-1", "108")
@@ -106,6 +63,4 @@ def test_what_an_exchange_looks_at_does_not_grow_with_those_before_it(stage: Sta
     with listen(database) as queries:
         play(stage, "RET-2", "109")
     assert len(queries) > 40
-    work = {query: count_work(database, query, given) for query, given in queries.items()}
-    most = MOST[database.engine.dialect.name]
-    assert not {query: done for query, done in work.items() if done > most}
+    assert not find_dear(database, queries)
