@@ -86,12 +86,13 @@ class _Turn:
 
 
 def claim_effects(
-    session: Session, limit: int, most_doubtful: int | None = None, *, recover: bool = True
+    session: Session, limit: int, most_doubtful: int | None = None, *, recover: bool = True, patient: bool = False
 ) -> list[Claim]:
     """Lease up to `limit` due effects, of each far side the most urgent first.
 
     At most `most_doubtful` of them go to far sides whose last call failed or took its time, or that were never called,
     so that a caller with few hands does not spend all of them on waiting for answers that come late or never.
+    `patient`: those come only when the others have nothing due; otherwise they come first, so that they do come.
     `recover`: what a dead worker had, and the previous release's, is claimed too; a look for it is two
     statements more, and need not be made by everybody all the time.
     """
@@ -99,16 +100,23 @@ def claim_effects(
         _take_back_expired(session)
         _adopt_strays(session)
     turns = _find_turns(session)
+    quick = [turn for turn in turns if not turn.doubtful]
+    doubtful = [turn for turn in turns if turn.doubtful]
+    most = limit if most_doubtful is None else min(limit, most_doubtful)
+    if patient:
+        return _claim_among(session, quick, limit) or _claim_among(session, doubtful, most)
+    claims = _claim_among(session, doubtful, most)
+    return claims + _claim_among(session, quick, limit - len(claims))
+
+
+def _claim_among(session: Session, turns: list[_Turn], limit: int) -> list[Claim]:
+    """Up to `limit` in equal shares; what some leave of theirs is shared again among those that took all of theirs."""
     claims: list[Claim] = []
-    doubts = limit if most_doubtful is None else most_doubtful
     while turns and len(claims) < limit:
-        more: list[_Turn] = []  # those that took all they were given, and may have what others left
+        more: list[_Turn] = []
         for place, turn in enumerate(turns):
             share = _divide(limit - len(claims), len(turns) - place)
-            if turn.doubtful:
-                share = min(share, _divide(doubts, sum(one.doubtful for one in turns[place:])))
             taken = _claim_at(session, turn, share) if share > 0 else []
-            doubts -= len(taken) if turn.doubtful else 0
             claims += taken
             more += [turn] if taken and len(taken) == share and not turn.failed else []
         turns = more

@@ -2,7 +2,8 @@
 
 A far side that takes its time holds one pair of hands, not the process: what is claimed is begun at once, and as soon
 as hands are free, or somebody rings, they claim again. Far sides that did not answer their last call at once, or never
-had one, get at most half of them: however many hang, the others' effects find free hands.
+had one, get at most half of them, and wait until nobody else has anything to be done, though not for ever: however
+many hang, the others' effects find free hands, and an interpreter that has time for them.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ HANDS = 8  # for thinking, and as many for delivering: neither waits for the oth
 _PATIENCE_SECONDS = 0.1  # a claim is dearer than a moment's wait for more free hands
 _LISTEN_SECONDS = 0.03  # how often one listens for the doorbell while something is under way
 _POLL_SECONDS = 0.5  # and how often one looks for what came due unrung: a look is two transactions
+_INSIST_SECONDS = 0.5  # how long those who may hang wait for the others to have nothing to be done
 _RECOVER_SECONDS = 1.0  # how often one looks for what dead workers had
 _Begin = Callable[[Runtime, Claim, float], None]
 
@@ -33,7 +35,7 @@ class Crew:
         self._thinking: dict[Future[None], Claim] = {}
         self._sending: dict[Future[None], Claim] = {}
         self._rings: int | None = None
-        self._recover_at = 0.0
+        self._recover_at, self._insist_at = 0.0, monotonic() + _INSIST_SECONDS
 
     def work(self, seconds: float) -> bool:
         """Think and deliver until nothing is due and nothing under way (True), or until the time is up (False)."""
@@ -53,16 +55,29 @@ class Crew:
     def _take_on(self) -> list[Claim]:
         """Claim as much as there are free hands, and begin it. Raises what stopped a hand: no database."""
         self._gather()
-        doubtful = sum(claim.doubtful for claim in self._sending.values())
         self._rings, claimed_at = self._runtime.bell.count_rings(), monotonic()
-        events = claim_waiting(self._runtime, HANDS - len(self._thinking))
-        free = HANDS - len(self._sending)
-        recover = free > 0 and claimed_at >= self._recover_at
-        effects = claim_due(self._runtime, free, HANDS // 2 - doubtful, recover=recover)
-        self._recover_at = claimed_at + _RECOVER_SECONDS if recover else self._recover_at
-        self._begin(self._thinking, think_over, events, claimed_at)
+        effects = self._claim_effects(claimed_at)
         self._begin(self._sending, deliver_one, effects, claimed_at)
-        return events + effects
+        claimed_at = monotonic()
+        events = claim_waiting(self._runtime, HANDS - len(self._thinking))
+        self._begin(self._thinking, think_over, events, claimed_at)
+        return effects + events
+
+    def _claim_effects(self, now: float) -> list[Claim]:
+        """Who may hang is called while there is nothing else to do, or when they have waited long enough."""
+        free = HANDS - len(self._sending)
+        if free == 0:
+            return []
+        doubtful = sum(claim.doubtful for claim in self._sending.values())
+        busy = bool(self._thinking) or len(self._sending) > doubtful
+        patient, recover = now < self._insist_at, now >= self._recover_at
+        most_doubtful = 0 if busy and patient else HANDS // 2 - doubtful
+        claims = claim_due(self._runtime, free, most_doubtful, recover=recover, patient=patient)
+        if not patient or any(claim.doubtful for claim in claims):
+            self._insist_at = now + _INSIST_SECONDS
+        if recover:
+            self._recover_at = now + _RECOVER_SECONDS
+        return claims
 
     def _begin(
         self, under_way: dict[Future[None], Claim], begin: _Begin, claims: list[Claim], claimed_at: float

@@ -44,12 +44,14 @@ class Prepared:
     errand: Errand
 
 
-def claim_due(runtime: Runtime, limit: int, most_doubtful: int | None = None, *, recover: bool = True) -> list[Claim]:
-    """Lease up to `limit` due effects, at most `most_doubtful` of them for far sides that may keep us waiting."""
+def claim_due(
+    runtime: Runtime, limit: int, most_doubtful: int | None = None, *, recover: bool = True, patient: bool = False
+) -> list[Claim]:
+    """Lease due effects as `claim_effects` does, in a transaction of their own."""
     if limit <= 0:
         return []
     with runtime.database.write("claim") as session:
-        return claim_effects(session, limit, most_doubtful, recover=recover)
+        return claim_effects(session, limit, most_doubtful, recover=recover, patient=patient)
 
 
 def deliver_one(runtime: Runtime, claim: Claim, claimed_at: float) -> None:

@@ -20,9 +20,9 @@ from tests.integration.relay_stage import RelayStage
 MANY = 60
 
 
-def claim(relay: RelayStage, limit: int, **more: Any) -> list[Effect]:
+def claim(relay: RelayStage, limit: int, most_doubtful: int | None = None, **more: Any) -> list[Effect]:
     with relay.runtime.database.write() as session:
-        return [session.get_one(Effect, one.id) for one in claim_effects(session, limit, **more)]
+        return [session.get_one(Effect, one.id) for one in claim_effects(session, limit, most_doubtful, **more)]
 
 
 def claim_in(relay: RelayStage, limit: int) -> list[Event]:
@@ -98,6 +98,19 @@ def test_those_who_were_never_called_share_the_few_hands(relay: RelayStage) -> N
             relay.want(f"{name}{number}", kind=PARTNER_FORWARD_RETURN, params={"partner": name})
     claimed = Counter(one.endpoint for one in claim(relay, 8, most_doubtful=4))
     assert claimed == {"partner:a": 2, "partner:b": 2}
+
+
+def test_who_may_hang_comes_after_the_others_for_the_patient_and_else_before_them(relay: RelayStage) -> None:
+    for number in range(3):
+        for name in ("well", "new"):
+            relay.want(f"{name} {number}", kind=PARTNER_FORWARD_RETURN, params={"partner": name})
+    with relay.runtime.database.write() as session:
+        session.get_one(Endpoint, (relay.shop_id, "partner:well")).quick = True
+    assert [one.endpoint for one in claim(relay, 1)] == ["partner:new"]
+    assert [one.endpoint for one in claim(relay, 8, patient=True)] == ["partner:well"] * 3
+    assert claim(relay, 8, 0, patient=True) == []
+    assert [one.endpoint for one in claim(relay, 8, 1, patient=True)] == ["partner:new"]
+    assert [one.endpoint for one in claim(relay, 8, -1)] == []
 
 
 def test_verdicts_then_known_exchanges_then_the_rest(relay: RelayStage) -> None:

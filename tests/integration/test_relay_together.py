@@ -26,7 +26,7 @@ from core.relay.claiming import claim_effects
 from core.relay.inbox import Claim, claim_events
 from core.relay.jobs import drain, sweep, work
 from core.relay.outbox import Wanted, want, withdraw
-from core.runtime import QUEUE_NAME, Doorbell, set_current
+from core.runtime import QUEUE_NAME, Doorbell, Runtime, set_current
 from tests.integration.relay_stage import RelayStage
 
 THREADS = 6
@@ -190,7 +190,7 @@ def test_who_has_no_free_hands_has_not_looked_for_what_dead_workers_had(
     relay: RelayStage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looked: list[bool] = []
-    monkeypatch.setattr(crew, "claim_due", lambda *given, recover: looked.append(recover) or [])
+    monkeypatch.setattr(crew, "claim_due", lambda *given, recover, patient: looked.append(recover) or [])
     hands = crew.Crew(relay.runtime)
     busy: dict[Future[None], Claim] = {Future(): Claim(number, 1) for number in range(crew.HANDS)}
     hands._sending = busy
@@ -198,7 +198,29 @@ def test_who_has_no_free_hands_has_not_looked_for_what_dead_workers_had(
     hands._sending = {}
     hands._take_on()
     hands._take_on()
-    assert looked == [False, True, False]
+    assert looked == [True, False]
+
+
+def test_who_may_hang_waits_for_the_others_but_not_for_ever(relay: RelayStage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its call is made by the interpreter that works for them; `most` is how many of its kind may be claimed."""
+    now, claimed = [100.0], []
+
+    def note_claim(runtime: Runtime, limit: int, most: int, *, recover: bool, patient: bool) -> list[Claim]:
+        claimed.append((most, patient))
+        return []
+
+    monkeypatch.setattr(crew, "claim_due", note_claim)
+    monkeypatch.setattr(crew, "monotonic", lambda: now[0])
+    hands = crew.Crew(relay.runtime)
+    hanging: dict[Future[None], Claim] = {Future(): Claim(1, 1, doubtful=True)}
+    hands._sending = hanging
+    hands._take_on()
+    hands._sending = hanging | {Future(): Claim(2, 1)}
+    hands._take_on()
+    now[0] += 1
+    hands._take_on()
+    hands._take_on()
+    assert claimed == [(3, True), (0, True), (3, False), (0, True)]
 
 
 def test_flushing_redis_loses_nothing(rung: RelayStage, own_valkey: str) -> None:
