@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 import time
@@ -15,7 +16,7 @@ from core.errors import Ambiguous, Fault, Permanent, Transient
 from core.http import ENOUGH_BYTES, Answer, HttpDoor, raise_for_answer
 from tests.hostile.faults import FAULTS, NEVER_ACCEPTS, late, make_bomb
 from tests.hostile.proxies import open_proxies
-from tests.hostile.servers import answer, hostile
+from tests.hostile.servers import hostile
 
 DOOR = HttpDoor(("127.0.0.0/8",))
 DEADLINE, CONNECTING = 1.0, 3.05
@@ -83,13 +84,17 @@ def test_a_late_answer_within_the_deadline_is_an_answer() -> None:
 
 
 def test_what_one_answer_left_behind_is_not_the_next_ones() -> None:
-    """More than the length says: the rest must not be read as the answer to another request."""
+    """More than the length says: the rest must not be read as the answer to another request.
+
+    A call on a connection that is just being closed may break, which is another matter; the one after it is well.
+    """
     planted = b"{}HTTP/1.1 500 Planted\r\nContent-Length: 0\r\n\r\n"
-    with hostile(answer(200, b"{}")) as server:
-        server._act = lambda connection: connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n" + planted)
+    statuses: list[int] = []
+    with hostile(lambda one: one.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n" + planted)) as server:
         for _ in range(3):
-            call(server.port, seconds=5)
-        assert len(server.requests) == 3
+            with contextlib.suppress(Ambiguous):
+                statuses.append(DOOR.send("POST", server.url, json_body={}, deadline_seconds=5).status)
+    assert statuses in ([200] * 3, [200] * 2)
 
 
 def test_a_name_that_is_slow_to_look_up_keeps_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
