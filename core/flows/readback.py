@@ -10,6 +10,7 @@ from dataclasses import asdict
 from datetime import datetime
 
 from core.domain.orders import FulfillmentOrder, OrderSnapshot
+from core.flows.acts import is_hold_to_come
 from core.flows.exchanges import find_exchange
 from core.flows.orders import follow_exchange, load_order, tell_oms
 from core.flows.scene import Scene
@@ -23,7 +24,7 @@ def note_read_back(scene: Scene, order_id: int, tags: list[str], updated_at: dat
         changed = {tag.casefold() for tag in tags} != {tag.casefold() for tag in row.tags}
         row.tags, row.updated_at = tags, updated_at
         exchange = find_exchange(scene.session, scene.shop_id, order_id)
-        if exchange is not None:
+        if exchange is not None and not is_hold_to_come(scene, order_id):
             exchange.hold_decided = False  # what we decided about the tag is written, one way or the other
         order = _reconsider_stored(scene, row)
         if not changed:

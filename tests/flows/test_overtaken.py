@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -86,3 +88,32 @@ def test_our_own_cancel_leaves_the_review_open_though_a_hold_is_wanted_since(sta
     stage.settle(40)
     assert stage.shopify_order(order)["cancelled_at"] is not None
     assert stage.state(order) == ("review", "changed_too_late")
+
+
+def test_a_release_that_lands_under_a_hold_that_is_wanted_again_takes_nothing_back(stage: Stage) -> None:
+    """The order came without its tag, and QC changes its mind while what removes it is under way; the hold takes two
+    tries, and between them its exchange looks again.
+    """
+    stage.push_return({"A": "S"})
+    stage.judge({"A": "PASS"})
+    stage.settle()
+    faults = stage.sandbox.shopify.faults
+    faults.add({"match": "RemoveTags", "kind": "delay", "seconds": 2, "times": 1})
+    faults.add({"match": "AddTags", "kind": "status", "status": 503, "times": 1})
+    order = stage.new_order([{"sku": "NEW-A", "quantity": 1}], tags=[REPLACEMENT])
+
+    def change_mind() -> None:
+        for place, verdict in enumerate(("FAIL", "FAIL:OTHER")):
+            until = time.monotonic() + 20
+            while time.monotonic() < until and not faults.listing()[place]["hits"]:
+                time.sleep(0.02)
+            stage.judge({"A": verdict})
+
+    with ThreadPoolExecutor() as rms:
+        changed = rms.submit(change_mind)
+        stage.wait_for(changed.done, 40)
+        changed.result()
+    stage.settle(40)
+    assert stage.state(order) == ("review", "changed_too_late")
+    assert HOLD in stage.shopify_order(order)["tags"]
+    assert stage.oms_calls(order) == []
