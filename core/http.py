@@ -14,6 +14,7 @@ import socket
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import requests
@@ -183,7 +184,7 @@ def _check_headers(headers: Mapping[str, str]) -> None:
             raise Permanent(f"the header {name[:40]!a} cannot be sent: check the settings")
 
 
-class _NoCookies(requests.cookies.cookielib.DefaultCookiePolicy):  # type: ignore[misc,name-defined] # requests re-exports http.cookiejar untyped
+class _NoCookies(DefaultCookiePolicy):
     def set_ok(self, cookie: Any, request: Any) -> bool:
         return False
 

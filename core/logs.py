@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import re
 import secrets
+from typing import Any
 
 from pythonjsonlogger.json import JsonFormatter
 
@@ -22,8 +23,8 @@ class _TextFormatter(logging.Formatter):
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
         return _escape(super().formatMessage(record))
 
-    def formatException(self, ei: object) -> str:  # noqa: N802 - logging's name
-        lines = super().formatException(ei).split("\n")  # type: ignore[arg-type] # logging's own union, not exported
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
+        lines = super().formatException(ei).split("\n")
         return "\n".join(_TRACE + _escape(line) for line in lines)
 
 

@@ -28,8 +28,10 @@ def listen(database: Database) -> Iterator[dict[str, Any]]:
             heard[" ".join(statement.split())] = given
 
     event.listen(database.engine, "before_cursor_execute", note)
-    yield heard
-    event.remove(database.engine, "before_cursor_execute", note)
+    try:
+        yield heard
+    finally:
+        event.remove(database.engine, "before_cursor_execute", note)
 
 
 def _is_products() -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -81,8 +82,8 @@ class OrderSnapshot:
         tags = tuple(sorted(tag.casefold() for tag in self.tags))
         # a webhook names the variant, the Admin read does not (it would need read_products): not a difference
         lines = tuple(replace(line, variant_id=None) for line in sorted(self.lines, key=lambda line: line.id))
-        untold = {"in_order": False, "fulfillment_orders": None, "address": None, "known_version": None}
-        return replace(self, tags=tags, lines=lines, **untold)  # type: ignore[arg-type] # fields of several types
+        untold: dict[str, Any] = {"in_order": False, "fulfillment_orders": None, "address": None, "known_version": None}
+        return replace(self, tags=tags, lines=lines, **untold)
 
     def with_variants(self, other: OrderSnapshot | None) -> OrderSnapshot:
         """The same order with the variants that `other`, another reading of it, names."""

@@ -130,7 +130,7 @@ def is_act_wanted(scene: Scene, order_id: int) -> bool:
 def is_hold_to_come(scene: Scene, order_id: int) -> bool:
     """True while the order's newest fate is a hold that nobody has begun to write."""
     fate = find_last(scene.session, scene.shop_id, fate_of(order_id))
-    return _is_hold(scene, fate) and fate is not None and fate.state == "pending" and not fate.started
+    return fate is not None and _is_hold(scene, fate) and fate.state == "pending" and not fate.started
 
 
 def has_sealed_fate(scene: Scene, order_id: int) -> bool:
