@@ -5,8 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
+from core.db import db_now
+from core.models import Endpoint, Shop
+from core.relay.endpoints import SHOPIFY, ensure_endpoint
 from tests.flows.stage import HOLD, REPLACEMENT, Stage
+from tests.flows.test_mixed import line
+from tests.flows.test_races import make_due
 
 LINES = [{"sku": "NEW-A", "quantity": 1}]
 
@@ -35,10 +41,35 @@ def test_a_failed_verdict_that_came_before_the_hold_tag_was_written_is_no_hand_t
 ) -> None:
     stage.push_return(dict.fromkeys(said, "S"))
     stage.judge(said)
-    lines = [{"sku": f"NEW-{unit}", "quantity": 1, "properties": {"return_item_code": unit}} for unit in said]
-    order = stage.new_order(lines, tags=[REPLACEMENT])
+    order = stage.new_order([line(f"NEW-{unit}", unit) for unit in said], tags=[REPLACEMENT])
     stage.settle()
     assert stage.state(order)[0] == ("cancelled" if len(said) == 1 else "partly_cancelled")
+
+
+@pytest.mark.parametrize("said", [{"A": "FAIL"}, {"A": "FAIL", "B": "PASS"}])
+def test_nor_is_one_when_qc_changed_its_mind_before_anything_was_written(stage: Stage, said: dict[str, str]) -> None:
+    stage.configure({"cancel": {"cooling_off_minutes": 10}})
+    stage.push_return(dict.fromkeys(said, "S"))
+    stage.judge(said)
+    order = stage.new_order([line(f"NEW-{unit}", unit) for unit in said], tags=[REPLACEMENT])
+    stage.wait_for(lambda: stage.exists(order, "cancelling"))
+    let_rest(stage, 3600)
+    stage.judge(dict.fromkeys(said, "PASS"))
+    stage.wait_for(lambda: stage.exists(order, "releasing"))
+    stage.judge(said)
+    stage.wait_for(lambda: stage.exists(order, "cancelling"))
+    let_rest(stage, -1)
+    make_due(stage, "shopify.cancel_order" if len(said) == 1 else "shopify.cancel_lines")
+    stage.settle()
+    assert stage.state(order)[0] == ("cancelled" if len(said) == 1 else "partly_cancelled")
+
+
+def let_rest(stage: Stage, seconds: float) -> None:
+    """Nothing is sent to Shopify for so long."""
+    with stage.runtime.database.write() as session:
+        shop_id = session.scalars(select(Shop.id)).one()
+        ensure_endpoint(session, shop_id, SHOPIFY)
+        session.get_one(Endpoint, (shop_id, SHOPIFY)).rests_until = db_now(seconds)
 
 
 def test_without_apply_hold_tag_it_goes_to_review(stage: Stage) -> None:
