@@ -228,7 +228,7 @@ def _release(scene: Scene, case: Case) -> None:
         want_release(scene, case.order.id)
 
 
-def _stood_held(exchange: Exchange) -> bool:
+def _is_hold_written(exchange: Exchange) -> bool:
     """True when its hold was seen in Shopify: one that is still to be written can be lifted by nobody."""
     return exchange.seen_held and not exchange.hold_decided
 
@@ -243,7 +243,7 @@ def _cancel(scene: Scene, case: Case) -> None:
         if exchange.decided_by is not None:
             withdraw(scene.session, scene.shop_id, fate_of(order_id), "it is decided anew")
         delay = 0 if at_once else scene.settings.cancel.cooling_off_minutes * 60
-        want_cancel(scene, order_id, delay, only_if_held=_stood_held(exchange) and not at_once)
+        want_cancel(scene, order_id, delay, only_if_held=_is_hold_written(exchange) and not at_once)
     else:
         withdraw(scene.session, scene.shop_id, fate_of(order_id), "failed lines are cancelled first")
         _keep_cut(scene, case)
@@ -265,7 +265,7 @@ def _keep_cut(scene: Scene, case: Case) -> None:
         withdraw(scene.session, scene.shop_id, cut_of(order_id), "no line is to be cancelled any more")
         return
     delay = scene.settings.cancel.cooling_off_minutes * 60
-    if not want_cut(scene, order_id, case.plan.left, delay, only_if_held=_stood_held(exchange)):
+    if not want_cut(scene, order_id, case.plan.left, delay, only_if_held=_is_hold_written(exchange)):
         return
     if early:
         _audit_own(scene, order_id, _IN_PART, "each_unit")
