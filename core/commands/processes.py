@@ -78,10 +78,11 @@ def _make_worker(runtime: Runtime) -> click.Command:
 
 def run_worker(runtime: Runtime, *, burst: bool) -> None:
     """Answer doorbells until stopped; in burst mode, and before listening, do whatever is due."""
-    give_way()
-    work(runtime, seconds=3600 if burst else 20)
-    if burst:
+    if burst:  # somebody waits for it to end
+        work(runtime, seconds=3600)
         return
+    give_way()
+    work(runtime, seconds=20)
     # no fork per job: a doorbell drains batches, so the process's pools are kept
     worker = SimpleWorker([runtime.bell.queue], connection=runtime.bell.redis, serializer="json")
     worker.work(logging_level="WARNING")
