@@ -117,8 +117,8 @@ def _prepare_in(runtime: Runtime, session: Session, claim: Claim) -> Prepared | 
     effect = _load(session, claim)
     keep_to_shop(session, effect.shop_id)
     _note_interruption(session, effect)
-    act = _choose_act(effect)
-    if act is None or _must_rest(runtime, session, effect):
+    act = None if _must_rest(runtime, session, effect) else _choose_act(effect)
+    if act is None:
         return None
     request = _try_to_render(runtime, session, effect)
     return None if request is None else _begin(runtime, session, effect, act, request, probe=claim.probe)
@@ -187,13 +187,14 @@ def _choose_act(effect: Effect) -> str | None:
 
 
 def _must_rest(runtime: Runtime, session: Session, effect: Effect) -> bool:
-    """True while an unclear effect has not rested long enough for a look to tell the truth; puts it off until then."""
-    if effect.unclear_since is None or not kind_of(effect).looks:
+    """True while what was sent may still be on its way: a look would not tell the truth, and what a newer decision says
+    would be overtaken by it. Puts the effect off until then, and its lane waits with it."""
+    if effect.unclear_since is None or kind_of(effect).keyed:
         return False
     rested_at = effect.unclear_since + timedelta(seconds=settle_seconds(runtime, kind_of(effect)))
     if read_clock(session) >= rested_at:
         return False
-    rest_until(effect, rested_at, "its outcome is unclear: it will be looked up")
+    rest_until(effect, rested_at, "its outcome is unclear: what was sent may still be on its way")
     return True
 
 

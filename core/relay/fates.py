@@ -21,7 +21,7 @@ SEND, LOOK = "send", "look"
 
 
 def settle_seconds(runtime: Runtime, kind: EffectKind) -> float:
-    """How long an unclear outcome rests before a look tells the truth."""
+    """How long an unclear outcome rests: after it, what was sent has arrived or never will."""
     return runtime.config.cancel_settle_seconds if kind.slow_settle else runtime.config.settle_seconds
 
 
@@ -94,6 +94,6 @@ def _choose_wait(runtime: Runtime, effect: Effect, error: Fault, attempts: int) 
     wait = next_wait(kind.schedule, attempts)
     if wait is None:
         return None
-    if isinstance(error, Ambiguous) and kind.looks:
+    if isinstance(error, Ambiguous) and not kind.keyed:
         return max(wait, settle_seconds(runtime, kind))
     return max(wait, getattr(error, "retry_after", None) or 0)

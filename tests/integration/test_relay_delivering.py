@@ -133,6 +133,8 @@ def test_an_interrupted_absolute_send_is_sent_again_with_the_same_request(relay:
     relay.far.on_render = lambda job: {"rendered": next(numbers)}
     interrupt(relay, effect)
     relay.far.on_send = answer(Done())
+    deliver(relay.runtime)  # until it has settled
+    relay.make_due(effect)
     work(relay.runtime, 5)
     assert relay.effect(effect).state == "done"
     assert relay.far.requests == [{"rendered": 0}, {"rendered": 0}]
