@@ -94,6 +94,5 @@ def _choose_wait(runtime: Runtime, effect: Effect, error: Fault, attempts: int) 
     wait = next_wait(kind.schedule, attempts)
     if wait is None:
         return None
-    if isinstance(error, Ambiguous) and not kind.keyed:
-        return max(wait, settle_seconds(runtime, kind))
-    return max(wait, getattr(error, "retry_after", None) or 0)
+    settles = isinstance(error, Ambiguous) and not kind.keyed
+    return max(wait, settle_seconds(runtime, kind) if settles else 0, getattr(error, "retry_after", None) or 0)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from core.domain.effects import (
+    OMS_CREATE_ORDER,
     OMS_HOLD_ORDER,
     OMS_UPDATE_RETURN,
     PARTNER_FORWARD_RETURN,
@@ -93,3 +94,15 @@ def test_a_message_with_a_key_is_repeated_as_soon_as_it_is_due(relay: RelayStage
     effect = lose_answer(relay, PARTNER_FORWARD_RETURN)
     work(relay.runtime, 5)
     assert [job.id for job in relay.far.sent] == [effect, effect]
+
+
+@pytest.mark.parametrize("kind", [*ABSOLUTE, OMS_CREATE_ORDER, PARTNER_FORWARD_RETURN], ids=lambda kind: kind.name)
+def test_a_far_side_that_asks_for_longer_is_left_for_longer(relay: RelayStage, kind: EffectKind) -> None:
+    relay.far.on_send = lambda job: raise_(Ambiguous("503", retry_after=600))
+    effect = relay.effect(relay.want(kind=kind))
+    deliver(relay.runtime)
+    assert (relay.effect(effect.id).due_at - effect.due_at).total_seconds() >= 600
+
+
+def raise_(error: Exception) -> None:
+    raise error
