@@ -11,8 +11,7 @@ class EffectKind:
 
     `priority`: lower goes first. `repeatable`: doing it twice does no harm, so it may be sent again after an unclear
     outcome once a look found nothing. `looks`: the far side can be read back. `passes_parked`: may overtake a parked
-    head of its lane. `schedule`: which waiting times apply between attempts (`core.relay.backoff`). `keyed`: a repeat
-    carries a key that the far side knows it by, so it need not wait until what was sent before can no longer arrive.
+    head of its lane. `schedule`: which waiting times apply between attempts (`core.relay.backoff`).
     """
 
     name: str
@@ -21,13 +20,18 @@ class EffectKind:
     looks: bool
     passes_parked: bool = False
     schedule: str = "system"
-    keyed: bool = False
     slow_settle: bool = False  # rests for CANCEL_SETTLE_SECONDS rather than SETTLE_SECONDS after an unclear outcome
 
     @property
     def system(self) -> str:
         """`oms`, `shopify` or `partner`: the first half of the name."""
         return self.name.partition(".")[0]
+
+    @property
+    def keyed(self) -> bool:
+        """True when a repeat carries a key that the far side knows it by: then it need not wait until what was sent
+        before can no longer arrive."""
+        return self.system == "partner"
 
 
 OMS_CREATE_ORDER = EffectKind("oms.create_order", priority=30, repeatable=False, looks=True)
@@ -42,17 +46,9 @@ SHOPIFY_RELEASE_ORDER = EffectKind("shopify.release_order", priority=20, repeata
 # reads first and states what is to be left, so a repeat after a look does nothing twice
 SHOPIFY_CANCEL_LINES = EffectKind("shopify.cancel_lines", priority=10, repeatable=True, looks=True, slow_settle=True)
 SHOPIFY_CANCEL_ORDER = EffectKind("shopify.cancel_order", priority=10, repeatable=False, looks=True, slow_settle=True)
-PARTNER_REPORT_QC = EffectKind(
-    "partner.report_qc", priority=20, repeatable=True, looks=False, schedule="partner", keyed=True
-)
+PARTNER_REPORT_QC = EffectKind("partner.report_qc", priority=20, repeatable=True, looks=False, schedule="partner")
 PARTNER_FORWARD_RETURN = EffectKind(
-    "partner.forward_return",
-    priority=40,
-    repeatable=True,
-    looks=False,
-    passes_parked=True,
-    schedule="partner",
-    keyed=True,
+    "partner.forward_return", priority=40, repeatable=True, looks=False, passes_parked=True, schedule="partner"
 )
 
 KINDS: dict[str, EffectKind] = {
