@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -23,7 +22,7 @@ from core.runtime import Runtime
 
 SWEEP_SECONDS = 2.0
 MODESTY = 10  # niceness of a worker: where it shares a machine with the web server, a caller goes first
-_GROUP_TRIES = 10
+_GROUP_TRIES, _GROUP_SECONDS = 20, 0.15
 _AUTOGROUP = Path("/proc/self/autogroup")
 _SELF = (sys.executable, "-m", "flask", "--app", "app")
 
@@ -101,7 +100,7 @@ def give_way() -> None:
         try:
             _AUTOGROUP.write_text(str(MODESTY))
         except BlockingIOError:  # one change in a tenth of a second on the whole machine, for who is not root
-            time.sleep(random.uniform(0.1, 0.5))  # noqa: S311 - a lot, no secret
+            time.sleep(_GROUP_SECONDS)  # of all that try at a time, one gets its turn
         except OSError:
             return  # this system has no such groups, or does not let us
         else:
