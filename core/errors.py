@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class Fault(Exception):
     """Something went wrong whose handling is known. `str()` is a sentence a merchant may read, without secrets."""
@@ -29,6 +32,10 @@ class Ambiguous(Fault):
 
 class Permanent(Fault):
     """Trying again as it is cannot help: park it with these words."""
+
+
+class Undone(Permanent):
+    """The far side says that what was sent has not been done and will not be: a retry begins anew."""
 
 
 class Outdated(Permanent):
@@ -72,3 +79,14 @@ class TooManyFailures(Unauthorized):
 
 class UnsupportedMedia(Fault):
     """A caller's body is of a type we do not take."""
+
+
+@contextmanager
+def once_changed() -> Iterator[None]:
+    """Inside, something has been changed already: whatever goes wrong leaves the outcome unclear, never undone."""
+    try:
+        yield
+    except Ambiguous:
+        raise
+    except Fault as error:
+        raise Ambiguous(str(error), getattr(error, "retry_after", None)) from error
