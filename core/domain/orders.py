@@ -157,7 +157,7 @@ class OmsRecord:
     Keys are the codes of OMS's lines: Shopify line ids; one of them for all lines merged because OMS takes a SKU once.
     """
 
-    on_hold: bool
+    on_hold: bool | None  # None: asked to change it without an answer, and nothing acknowledged since
     ordered: Mapping[int, int]  # quantities OMS was told at creation; a line gone by then was never told
     cancelled: Mapping[int, int]  # absolute cancelled quantities
     members: Mapping[int, tuple[int, ...]] = field(default_factory=dict)  # code -> its Shopify lines, where several

@@ -28,7 +28,7 @@ from core.flows.facts import open_case
 from core.flows.scene import Scene
 from core.models import OmsOrder, Order
 from core.registry import Outcome, handled, ignored, parked
-from core.relay.outbox import Wanted, want, withdraw
+from core.relay.outbox import Wanted, is_in_doubt, want, withdraw
 from core.settings import Settings
 
 _STALE_SECONDS = 1.0
@@ -90,13 +90,23 @@ def _store(session: Session, shop_id: int, order: OrderSnapshot) -> None:
 
 
 def load_oms_record(session: Session, shop_id: int, order_id: int) -> OmsRecord | None:
-    """What OMS has acknowledged of an order; None when it does not know the order."""
+    """What OMS has acknowledged of an order; None when it does not know the order.
+
+    A hold or unhold that was sent without an answer may have been done, so nobody knows what OMS believes until it
+    acknowledges a newer one: then whatever the order is to be is asked for once more, and not taken for granted.
+    """
     row = session.get(OmsOrder, (shop_id, order_id))
     if row is None:
         return None
     known = {line: max(row.cancelled.get(line, 0), row.announced.get(line, 0)) for line in row.ordered}
     members = {int(code): tuple(lines) for code, lines in row.members.items()}
-    return OmsRecord(row.on_hold, _by_line(row.ordered), _by_line(known), members, row.address)
+    on_hold = None if is_in_doubt(session, shop_id, _hold_of(order_id)) else row.on_hold
+    return OmsRecord(on_hold, _by_line(row.ordered), _by_line(known), members, row.address)
+
+
+def _hold_of(order_id: int) -> str:
+    """What is decided about when OMS is to hold an order or free it."""
+    return f"oms.hold:{order_id}"
 
 
 def _by_line(stored: dict[str, int]) -> dict[int, int]:
@@ -257,13 +267,13 @@ def tell_oms(scene: Scene, order: OrderSnapshot) -> list[OmsNeed]:
     if OmsNeed.CANCEL not in needs:
         withdraw(scene.session, scene.shop_id, f"oms.cancel:{order.id}", "there is nothing more to cancel")
     if not {OmsNeed.HOLD, OmsNeed.UNHOLD} & set(needs):
-        withdraw(scene.session, scene.shop_id, f"oms.hold:{order.id}", "OMS holds the order as it should")
+        withdraw(scene.session, scene.shop_id, _hold_of(order.id), "OMS holds the order as it should")
     told = []
     for need in needs:
         if want(scene.session, scene.shop_id, _plan(scene, order, need), scene.event_id):
             told.append(need)
             if need is OmsNeed.CANCEL:  # a hold or unhold that was not sent yet queues up behind it
-                withdraw(scene.session, scene.shop_id, f"oms.hold:{order.id}", "OMS is to hear the cancel first")
+                withdraw(scene.session, scene.shop_id, _hold_of(order.id), "OMS is to hear the cancel first")
     return told
 
 
@@ -277,4 +287,4 @@ def _plan(scene: Scene, order: OrderSnapshot, need: OmsNeed) -> Wanted:
         totals = {str(line): quantity for line, quantity in find_cancelled_quantities(order, record).items()}
         return Wanted(OMS_CANCEL_LINES, f"oms.cancel:{order.id}", about, lane, {"cancelled": totals})
     kind = OMS_HOLD_ORDER if need is OmsNeed.HOLD else OMS_UNHOLD_ORDER
-    return Wanted(kind, f"oms.hold:{order.id}", about, lane, {"on_hold": need is OmsNeed.HOLD})
+    return Wanted(kind, _hold_of(order.id), about, lane, {"on_hold": need is OmsNeed.HOLD})

@@ -151,12 +151,12 @@ def _select_claimed(effect_id: int, fence: int) -> Select[Effect]:
 
 
 def _note_interruption(session: Session, effect: Effect) -> None:
-    """A send that began and never ended: nobody knows whether it was done."""
+    """A send that began and never ended: nobody knows whether it was done. No call outlasts its lease."""
     for attempt in scalars(session, _select_begun(effect.id)):
         attempt.result = "interrupted"
         effect.attempts += 1
         if attempt.act == SEND:
-            effect.unclear_since = attempt.began_at
+            effect.unclear_since = min(attempt.began_at + timedelta(seconds=LEASE_SECONDS), read_clock(session))
 
 
 @prepared
@@ -167,17 +167,17 @@ def _select_begun(effect_id: int) -> Select[Attempt]:
 
 def _choose_act(effect: Effect) -> str | None:
     kind = kind_of(effect)
+    unclear = effect.unclear_since is not None
+    if unclear and not kind.looks and effect.progress.get("withdrawn"):
+        end_effect(effect, "superseded", f"it may have been done; {effect.progress['withdrawn']}")
+        return None
     if next_wait(kind.schedule, effect.attempts) is None:
         end_effect(effect, "parked", f"given up after {effect.attempts} attempts, the last of them interrupted")
         return None
-    unclear = effect.unclear_since is not None
     if effect.progress.get("waiting") or (unclear and kind.looks):
         return LOOK
     if not unclear:
         return SEND
-    if effect.progress.get("withdrawn"):
-        end_effect(effect, "superseded", f"it may have been done; {effect.progress['withdrawn']}")
-        return None
     if kind.repeatable:
         return SEND
     end_effect(

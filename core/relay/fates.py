@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from core.db import db_now
+from core.db import db_now, read_clock
 from core.domain.effects import EffectKind
-from core.errors import AccessRefused, Ambiguous, Fault, NeedsSettings, Permanent, Throttled
-from core.models import Attempt, Effect
+from core.errors import AccessRefused, Ambiguous, Fault, NeedsSettings, Permanent, Throttled, Undone
+from core.models import Effect
 from core.registry import Waiting
 from core.relay.backoff import SETTINGS_SECONDS, THROTTLE_SECONDS, add_jitter, next_wait
 from core.relay.endpoints import is_left_alone
@@ -55,20 +54,29 @@ def send_again(effect: Effect) -> None:
         )
         return
     effect.progress = {"resent": True}
-    effect.unclear_since, effect.started = None, False
+    _begin_anew(effect)
     rest_until(effect, db_now(), "a look showed that it was not done: it is sent again")
+
+
+def _begin_anew(effect: Effect) -> None:
+    """What was sent did certainly nothing: what is sent next is rendered from the newest state."""
+    effect.unclear_since, effect.started, effect.request = None, False, None
 
 
 def write_failure(runtime: Runtime, session: Session, effect: Effect, error: Fault, act: str) -> None:
     """An attempt failed: try again by the error's fate and the kind's schedule, or park with its words."""
     if isinstance(error, Ambiguous) and act == SEND:
-        effect.unclear_since = session.scalars(
-            select(func.max(Attempt.began_at)).where(Attempt.effect_id == effect.id)
-        ).one()
+        effect.unclear_since = read_clock(session)
+    if isinstance(error, Undone):
+        effect.progress = {key: value for key, value in effect.progress.items() if key == "withdrawn"}
+        _begin_anew(effect)
     # a definite refusal did nothing: as long as no send is in doubt, a newer decision may still replace this one
     effect.started = effect.started and (effect.unclear_since is not None or bool(effect.progress.get("waiting")))
     if not effect.started and effect.progress.get("withdrawn"):  # nobody need look at what is no longer wanted
         end_effect(effect, "superseded", f"it was not done ({error}); {effect.progress['withdrawn']}")
+        return
+    if effect.progress.get("withdrawn") and not kind_of(effect).looks:  # nobody is asked: it ends once it has settled
+        rest_until(effect, db_now(), str(error))
         return
     if isinstance(error, Permanent):
         end_effect(effect, "parked", str(error))

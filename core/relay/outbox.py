@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from core.crypto import Keyring
@@ -54,7 +54,7 @@ def want(session: Session, shop_id: int, wanted: Wanted, event_id: int | None = 
 
     An earlier decision of the aspect that was never sent is superseded. The caller holds the shop's lock.
     """
-    last = find_last(session, shop_id, wanted.aspect)
+    last = scalars(session, _select_last_locked(shop_id, wanted.aspect)).first()  # who ends it now has not ended it yet
     mode = scalars(session, _select_mode(shop_id)).one()
     if last is not None and _stands(last, wanted, mode):
         last.progress = {key: value for key, value in last.progress.items() if key != "withdrawn"}
@@ -95,10 +95,30 @@ def find_last(session: Session, shop_id: int, aspect: str) -> Effect | None:
     return scalars(session, _select_last(shop_id, aspect)).first()
 
 
+def is_in_doubt(session: Session, shop_id: int, aspect: str) -> bool:
+    """True when the far side was asked about an aspect without an answer, and has answered nothing newer since."""
+    return scalars(session, _select_unanswered(shop_id, aspect)).first() is not None
+
+
+@prepared
+def _select_unanswered(shop_id: int, aspect: str) -> Select[int]:
+    mine = (Effect.shop_id == shop_id, Effect.aspect == aspect)
+    answered = select(func.coalesce(func.max(Effect.number), 0)).where(*mine, Effect.state == "done")
+    newer = Effect.number > answered.scalar_subquery()
+    return select(Effect.id).where(*mine, newer, Effect.unclear_since.isnot(None)).limit(1)
+
+
 @prepared
 def _select_last(shop_id: int, aspect: str) -> Select[Effect]:
     query = select(Effect).where(Effect.shop_id == shop_id, Effect.aspect == aspect)
     return query.order_by(Effect.number.desc()).limit(1)
+
+
+@prepared
+def _select_last_locked(shop_id: int, aspect: str) -> Select[Effect]:
+    query = select(Effect).where(Effect.shop_id == shop_id, Effect.aspect == aspect)
+    newest = query.order_by(Effect.number.desc()).limit(1).with_for_update()
+    return newest.execution_options(populate_existing=True)
 
 
 @prepared
@@ -150,11 +170,19 @@ def withdraw(session: Session, shop_id: int, aspect: str, reason: str) -> None:
     """
     for effect in scalars(session, _select_open(shop_id, aspect)):
         if effect.started:
+            _hurry(effect)
             effect.progress = {**effect.progress, "withdrawn": reason}
         else:
             effect.state, effect.reason, effect.ended_at = "superseded", reason, db_now()
             effect.fence += 1
     session.flush()
+
+
+def _hurry(effect: Effect) -> None:
+    """What replaces it waits behind it: it is looked at as soon as it has settled, by a schedule begun anew, whatever
+    its own failures would have had it wait for."""
+    if effect.state == "pending" and not {"withdrawn", "waiting"} & effect.progress.keys():
+        effect.attempts, effect.due_at = 0, db_now()
 
 
 @prepared

@@ -1,0 +1,73 @@
+"""A hold or unhold that OMS was sent and did not answer may have been done: until OMS acknowledges a newer one, what it
+believes is not known, and the order's hold is asked for rather than taken for granted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from core.db import db_now
+from core.models import Effect
+from tests.flows.stage import HOLD, Stage
+from tests.flows.test_races import line, next_second, think_all
+
+
+def settle_unclear(stage: Stage) -> None:
+    """What is unclear has rested; then everything that is due is done."""
+    with stage.runtime.database.write() as session:
+        session.execute(update(Effect).where(Effect.unclear_since.isnot(None)).values(unclear_since=db_now(-3600)))
+        session.execute(update(Effect).where(Effect.state == "pending").values(due_at=db_now(-1)))
+    stage.settle()
+
+
+def edit(stage: Stage, order: dict[str, Any], *, hold: bool) -> None:
+    """Staff puts the hold tag on or takes it off."""
+    next_second()
+    stage.sandbox.shopify.edit_tags(stage.shop, order["id"], *(([HOLD], []) if hold else ([], [HOLD])))
+
+
+def lose_unhold(stage: Stage, kind: str) -> dict[str, Any]:
+    """An order whose hold staff lifted, and OMS was told so and did not answer."""
+    order = stage.new_order([line("NEW-A", "A")])
+    stage.settle()
+    stage.sandbox.oms.faults.add({"match": "PUT /orders", "kind": kind, "times": 1})
+    edit(stage, order, hold=False)
+    think_all(stage)
+    stage.wait_for(lambda: any(one.unclear_since for one in stage.effects("oms.unhold_order")))
+    return order
+
+
+@pytest.mark.parametrize("kind", ["lose_answer", "drop"])
+def test_a_hold_that_comes_back_is_asked_for_though_oms_never_acknowledged_the_unhold(stage: Stage, kind: str) -> None:
+    order = lose_unhold(stage, kind)
+    edit(stage, order, hold=True)
+    think_all(stage)
+    settle_unclear(stage)
+    assert stage.oms_calls(order)[-1] == "hold"
+    refused = [one.reason for one in stage.effects("oms.hold_order") if one.state == "parked"]
+    assert stage.oms_order(order)["on_hold"] or refused
+
+
+def test_the_refused_hold_stays_in_sight_when_the_order_is_seen_again(stage: Stage) -> None:
+    order = lose_unhold(stage, "lose_answer")
+    edit(stage, order, hold=True)
+    think_all(stage)
+    settle_unclear(stage)
+    next_second()
+    stage.sandbox.shopify.edit_tags(stage.shop, order["id"], ["vip"], [])
+    stage.settle()
+    assert [one.state for one in stage.effects("oms.hold_order")] == ["parked"]
+    assert not stage.oms_order(order)["on_hold"]
+
+
+@pytest.mark.parametrize("kind", ["lose_answer", "drop"])
+def test_a_hold_lifted_put_back_and_lifted_again_ends_free_in_oms(stage: Stage, kind: str) -> None:
+    order = lose_unhold(stage, kind)
+    for hold in (True, False):
+        edit(stage, order, hold=hold)
+        think_all(stage)
+    settle_unclear(stage)
+    assert stage.oms_order(order)["on_hold"] is False
+    assert not stage.describe_waiting_now()
