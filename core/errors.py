@@ -22,6 +22,10 @@ class Throttled(Transient):
     """The far side said "slow down" and did nothing; counts as no attempt."""
 
 
+class OutOfTime(Transient):
+    """We had too little time left to begin the call: that says nothing about the far side."""
+
+
 class Ambiguous(Fault):
     """The call may or may not have been carried out: look before doing it again (law 4)."""
 

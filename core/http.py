@@ -27,7 +27,7 @@ from urllib3.util.ssl_ import create_urllib3_context
 
 from core.addresses import AddressGuard, set_limits, watch_deadline
 from core.clock import monotonic
-from core.errors import AccessRefused, Ambiguous, Gone, Permanent, Throttled, Transient
+from core.errors import AccessRefused, Ambiguous, Gone, OutOfTime, Permanent, Throttled, Transient
 from core.failpoints import hit
 
 CONNECT_SECONDS = 3.05
@@ -153,7 +153,7 @@ class HttpDoor:
         hit("call.before")
         end = monotonic() + deadline_seconds
         if end > getattr(_speaking, "until", math.inf):
-            raise Transient("too little of the lease was left for another call")
+            raise OutOfTime("too little of the lease was left for another call")
         set_limits(end, (enough_bytes or MAX_ANSWER_BYTES) + _HEAD_BYTES)
         try:
             with self._session.request(

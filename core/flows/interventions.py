@@ -9,6 +9,7 @@ from core.db import db_now
 from core.errors import Outdated, Permanent
 from core.flows.audit import audit
 from core.models import Effect, Event
+from core.relay.outbox import kind_of
 from core.relay.thinking import replay_event
 
 RETRIABLE = ("parked", "pending")
@@ -19,11 +20,22 @@ def retry_effect(session: Session, shop_id: int, effect_id: int, actor: str) -> 
     effect = _load_effect(session, shop_id, effect_id)
     if effect.state not in RETRIABLE:
         raise Outdated(f"effect {effect_id} is {effect.state}: only parked or pending ones are retried")
+    if effect.state == "parked":
+        _note_judgement(effect)
     effect.state, effect.attempts, effect.due_at = "pending", 0, db_now()
     effect.reason = f"{actor} has it tried again"
     audit(session, shop_id, actor, "effect.retried", f"effect {effect_id}", kind=effect.kind)
-    effect.progress = {key: value for key, value in effect.progress.items() if key != "resent"}
     return effect
+
+
+def _note_judgement(effect: Effect) -> None:
+    """Whoever retries a parked effect has read why. One in doubt they have checked, and it may be sent once more; what
+    certainly did nothing is rendered anew, for they have mended what it was refused for. A message stays as it is: what
+    it rests on may have been purged, and under one key go the same words."""
+    kept = {key: value for key, value in effect.progress.items() if key not in ("resent", "checked")}
+    effect.progress = kept if effect.unclear_since is None else {**kept, "checked": True}
+    if not effect.started and not kind_of(effect).keyed:
+        effect.request = None
 
 
 def drop_effect(session: Session, shop_id: int, effect_id: int, actor: str) -> Effect:

@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from core.clock import monotonic
 from core.db import Database, db_now, insert_once, read_clock
 from core.domain.effects import EffectKind
-from core.errors import AccessRefused, Ambiguous, Fault, Gone, Throttled, Transient
+from core.errors import AccessRefused, Ambiguous, Fault, Gone, OutOfTime, Throttled, Transient
 from core.models import Effect, Endpoint
 from core.relay.backoff import THROTTLE_SECONDS
 from core.relay.budget import LOOK_PRIORITY, Slot, free_slot, keep_points, spend_points, take_slot
@@ -192,6 +192,8 @@ def _end(session: Session, call: Call, verdict: Fault | None, *, quick: bool) ->
         _leave_alone(session, endpoint, REFUSED, _LONGEST_SECONDS, str(verdict))
     elif isinstance(verdict, Gone) and call.name.startswith(name_partner("")):
         _leave_alone(session, endpoint, GONE, _FOR_EVER_SECONDS, str(verdict))
+    elif isinstance(verdict, OutOfTime):
+        return
     elif isinstance(verdict, Transient | Ambiguous):
         _count_failure(session, endpoint, call, str(verdict))
     elif _is_doubtful(endpoint):
