@@ -16,6 +16,7 @@ from tests.crash.honesty import AIMS, is_caught, try_plant
 from tests.crash.house import ROOT, Scale
 from tests.crash.previous import find_previous
 from tests.crash.run import run
+from tests.crash.stories import MIX
 
 _NO_POSTGRES = tuple(action for action in ACTIONS if action != "database")
 _RENEW_SECONDS = 15.0
@@ -90,7 +91,10 @@ def _list_actions(given: Given) -> tuple[str, ...]:
 def _make_scale(given: Given) -> Scale:
     """SQLite has one writer: there one process serves the doors (DESIGN §10)."""
     sizes = {"workers": 3, "webs": 2} if given.database == "postgresql" else {"workers": 2, "webs": 1}
-    return Scale(given.seed, given.database, given.events, given.rate, _SHOPS, **sizes, skew=given.skew)
+    outside = {"mix": {kind: MIX[kind] for kind in given.kinds}} if given.kinds else {}
+    return Scale(
+        given.seed, given.database, given.events, given.rate, _SHOPS, **sizes, skew=given.skew, outside=outside
+    )
 
 
 def _make_faults(given: Given, choose: Callable[[int, tuple[str, ...]], tuple[Case, ...]]) -> Faults:
@@ -131,6 +135,7 @@ def main() -> int:
     parser.add_argument("--events", type=int, default=2000, help="events to be accepted; of cancels: orders")
     parser.add_argument("--rate", type=float, default=3.0, help="exchanges that begin a second")
     parser.add_argument("--database", default="postgresql", choices=["postgresql", "sqlite"])
+    parser.add_argument("--kinds", nargs="+", choices=MIX, help="only exchanges of these kinds; none named: all")
     parser.add_argument("--seconds", type=float, default=1800, help="the most that the load of one run may take")
     parser.add_argument("--skew", action="store_true", help="processes' clocks two hours fast, slow, and right")
     parser.add_argument("--keep", action="store_true", help="leave logs and database behind")

@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
+from tests.crash.compress import CALL_SECONDS, LEASE_SECONDS
 from tests.crash.evidence import Evidence
 from tests.crash.shopify import HOLD
 
 OUTCOMES = {"handled", "ignored", "unknown", "parked"}
+LANDING_SECONDS = LEASE_SECONDS + 2 * CALL_SECONDS  # what was begun before a decision was known lands no later
 
 
 @dataclass
@@ -27,7 +29,7 @@ class Verdict:
     def __str__(self) -> str:
         lines = [f"{law}: {len(found)}, e.g. {'; '.join(found[:4])}" for law, found in self.faults.items() if found]
         shown = ", ".join(f"{why} x{times}" for why, times in self.visible.most_common(6))
-        return "\n".join(lines or ["0 lost, 0 doubled, 0 both, 0 stuck, 0 wrong, lanes in order"]) + (
+        return "\n".join(lines or ["0 lost, 0 doubled, 0 both, 0 stuck, 0 wrong, 0 undone, lanes in order"]) + (
             f"\nvisible with a reason: {sum(self.visible.values())} ({shown})" if self.visible else ""
         )
 
@@ -74,8 +76,7 @@ def find_both(found: Evidence) -> Iterator[str]:
         if order["lifted"] and order["jobs"] and not order["seller"]:
             yield f"order {key} in Shopify"
         oms = found.told["oms_orders"].get(key)
-        gone = oms and all(oms["cancelled"].get(line, 0) >= many for line, many in oms["ordered"].items())
-        if oms and gone and "unhold" in oms["heard"] and not order["seller"]:
+        if oms and _is_gone(oms) and "unhold" in oms["heard"] and not order["seller"]:
             yield f"order {key} in OMS"
 
 
@@ -112,6 +113,15 @@ def find_out_of_order(found: Evidence) -> Iterator[str]:
                 yield f"effect {after.id} {after.kind} began before {before.id} {before.kind} had ended"
 
 
+def find_undone(found: Evidence) -> Iterator[str]:
+    """A hold lifted by hand or put back, changed by us after we had seen so (law 8). What was under way may land."""
+    for key, order in found.told["orders"].items():
+        exchange = found.exchanges.get(int(key))
+        if exchange is not None and exchange.state == "overridden":
+            late = [at for at in order["undone"] if at > exchange.since.timestamp() + LANDING_SECONDS]
+            yield from [f"order {key}, {exchange.code}: staff's word was {order['by_hand']}"] * len(late)
+
+
 LAWS: dict[str, Callable[[Evidence], Iterator[str]]] = {
     "lost": find_lost,
     "doubled": find_doubled,
@@ -119,6 +129,7 @@ LAWS: dict[str, Callable[[Evidence], Iterator[str]]] = {
     "stuck": find_stuck,
     "without a name": find_unnamed,
     "out of order": find_out_of_order,
+    "undone by us": find_undone,
 }
 
 
@@ -126,7 +137,7 @@ def _judge_stories(found: Evidence, verdict: Verdict) -> None:
     """Each story came out as it must; or it is visible, and the reason is counted."""
     shown = _find_visible(found)
     for story in found.told["stories"]:
-        faults = [*_compare(story, found.told), *_compare_return(story, found)]
+        faults = [*_compare(story, found), *_compare_return(story, found)]
         why = shown.get(story["order_id"]) or shown.get(story["return_code"])
         if faults and why:
             verdict.visible[f"{story['kind']}: {why[:70]}"] += 1
@@ -148,35 +159,74 @@ def _find_visible(found: Evidence) -> dict[Any, str]:
     for one in found.effects:
         if one.state == "parked":
             shown[int(one.about) if one.about.isdecimal() else one.about] = f"{one.kind}: {one.reason}"
+    for one in found.findings:
+        if one.about.isdecimal():
+            shown.setdefault(int(one.about), f"finding {one.kind}: {one.detail}")
     for key, words in found.told["refused"].items():
         shown[int(key)] = f"told OMS: {words}"
     return shown
 
 
-def _compare(story: dict[str, Any], told: dict[str, Any]) -> Iterator[str]:
-    """Shopify and OMS, against what the story asks for."""
+def _compare(story: dict[str, Any], found: Evidence) -> Iterator[str]:
+    """Shopify and OMS, against what the story asks for, and against each other."""
     key = str(story["order_id"])
-    order, oms = told["orders"].get(key), told["oms_orders"].get(key)
+    order, oms = found.told["orders"].get(key), found.told["oms_orders"].get(key)
     if order is None:
         return
-    end = story["kind"]
-    if end == "flip":
-        end = "fail" if "FAIL" in story["verdicts"][-1].values() else "pass"
-    if end == "fail":
-        if not (order["cancelled"] and order["refunds"] == 1):
-            yield f"not cancelled and refunded once: {order['refunds']}"
-        if oms and any(oms["cancelled"].get(line, 0) < many for line, many in oms["ordered"].items()):
-            yield "OMS was not told of the cancel"
-        return
+    end = _find_end(story)
+    yield from _compare_cancel(order, oms) if end == "fail" else _compare_rest(order, oms, end)
+    exchange = found.exchanges.get(story["order_id"])
+    should = _should_hold(order, exchange, passed=bool(story["verdicts"])) if end == "rehold" else end == "none"
+    if not order["cancelled"]:
+        if _is_held(order) != should:
+            yield "still on hold in Shopify" if not should else "not on hold in Shopify"
+        yield from _compare_hold(order, oms)
+
+
+def _find_end(story: dict[str, Any]) -> str:
+    """What its last verdict makes of a story in which QC changes its mind, as the kind that says only that."""
+    if story["kind"] not in ("flip", "corrected"):
+        return str(story["kind"])
+    return "fail" if "FAIL" in story["verdicts"][-1].values() else "pass"
+
+
+def _is_held(order: dict[str, Any]) -> bool:
+    return HOLD in order["tags"]
+
+
+def _should_hold(order: dict[str, Any], exchange: Any, *, passed: bool) -> bool:
+    """A lift that was seen is theirs, and so is all that they make of the hold then; one that came and went before
+    anybody looked leaves the order to QC. What was on its way when it was seen is judged by its own law.
+    """
+    if exchange is None or exchange.state != "overridden":
+        return not passed
+    return _is_held(order) if order["undone"] or order["by_hand"] is None else bool(order["by_hand"])
+
+
+def _is_gone(oms: dict[str, Any]) -> bool:
+    return all(oms["cancelled"].get(line, 0) >= many for line, many in oms["ordered"].items())
+
+
+def _compare_hold(order: dict[str, Any], oms: dict[str, Any] | None) -> Iterator[str]:
+    """OMS sends out what is free in Shopify, and nothing else."""
+    if oms is None:
+        yield "unknown to OMS"
+    elif oms["on_hold"] != _is_held(order) and not _is_gone(oms):
+        yield "held in Shopify, free in OMS" if _is_held(order) else "free in Shopify, held in OMS"
+
+
+def _compare_cancel(order: dict[str, Any], oms: dict[str, Any] | None) -> Iterator[str]:
+    if not (order["cancelled"] and order["refunds"] == 1):
+        yield f"not cancelled and refunded once: {order['refunds']}"
+    if oms and not _is_gone(oms):
+        yield "OMS was not told of the cancel"
+
+
+def _compare_rest(order: dict[str, Any], oms: dict[str, Any] | None, end: str) -> Iterator[str]:
+    """The order stands, whole or without its first line."""
     if order["cancelled"]:
         yield "cancelled"
-    held = end == "none"
-    if (HOLD in order["tags"]) != held:
-        yield "still on hold in Shopify" if not held else "not on hold in Shopify"
-    if oms is None or oms["on_hold"] != held:
-        yield "unknown to OMS" if oms is None else f"OMS says on hold: {oms['on_hold']}"
-    first = str(story["order_id"] * 10)
-    cut = end in ("mixed", "seller")
+    first, cut = str(order["lines"][0]["id"]), end in ("mixed", "seller")
     if (order["lines"][0]["current"] == 0) != cut:
         yield f"the first line has {order['lines'][0]['current']}"
     if oms and (oms["cancelled"].get(first, 0) if first in oms["ordered"] else int(cut)) != int(cut):

@@ -7,18 +7,19 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from core.crypto import Keyring
 from core.db import Database
-from core.models import Attempt, Effect, Event, Exchange, ReturnOrder
+from core.domain.differences import ORDER_KINDS
+from core.models import Attempt, Effect, Event, Exchange, Finding, ReturnOrder
 from core.relay.inbox import read_body
 from tests.crash.house import House
 
 
 @dataclass
 class Evidence:
-    """`marks`: mark of a push or webhook id -> the ids of the events stored for it."""
+    """`marks`: mark of a push or webhook id -> the ids of the events stored for it. `findings`: open ones of orders."""
 
     told: dict[str, Any]
     events: list[Any]
@@ -26,6 +27,7 @@ class Evidence:
     first_sends: dict[int, Any]
     exchanges: dict[int, Any]
     returns: dict[str, Any]
+    findings: list[Any]
     marks: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
 
     @property
@@ -46,6 +48,7 @@ def gather(house: House) -> Evidence:
             first_sends=_find_first_sends(session),
             exchanges={one.order_id: one for one in session.scalars(select(Exchange))},
             returns={one.code: one for one in session.scalars(select(ReturnOrder))},
+            findings=list(session.scalars(_select_findings())),
         )
         for event in events:
             if event.source == "shopify":
@@ -55,6 +58,10 @@ def gather(house: House) -> Evidence:
                 found.marks[body.get("mark", "")].append(event.id)
     database.dispose()
     return found
+
+
+def _select_findings() -> Select[Finding]:
+    return select(Finding).where(Finding.kind.in_(ORDER_KINDS), Finding.cleared_at.is_(None))
 
 
 def _find_first_sends(session: Any) -> dict[int, Any]:

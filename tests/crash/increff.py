@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.crash.mischief import THROTTLED
 from tests.crash.wire import Request
 
 Said = tuple[int, Any]
@@ -31,7 +32,12 @@ class OmsReturn:
 
 
 class Oms:
-    """Believes every word and refuses no repeat. What comes before its time is written down as out of order."""
+    """Believes every word and refuses no repeat; but a freed order of an odd code it does not hold again, as real OMS.
+
+    What comes before its time is written down as out of order.
+    """
+
+    throttled = THROTTLED
 
     def __init__(self) -> None:
         self.orders: dict[str, OmsOrder] = {}
@@ -39,8 +45,13 @@ class Oms:
         self.out_of_order: list[str] = []
         self.calls = 0
 
-    def is_change(self, request: Request) -> bool:
-        return request.path not in ("/oms/search/order", "/oms/return/get/awb")
+    def is_read(self, request: Request) -> bool:
+        return request.path in ("/oms/search/order", "/oms/return/get/awb")
+
+    def name_call(self, request: Request) -> str:
+        """By the last part of its path; a change of one order's hold, whose path ends with the order, is `oms.hold`."""
+        act = request.path.rpartition("/")[2]
+        return "oms.hold" if act.isdecimal() else f"oms.{act}"
 
     def execute(self, request: Request) -> Said:
         self.calls += 1
@@ -83,6 +94,8 @@ class Oms:
         if known is None:
             self.out_of_order.append(f"hold of order {code} before its creation")
             return 400, {"message": "no order of this code"}
+        if body["onHold"] and not known.on_hold and int(code) % 2:
+            return 400, {"message": f"onHold: order {code} can be updated to false only"}
         known.on_hold = body["onHold"]
         known.heard.append("hold" if known.on_hold else "unhold")
         return 200, {}
@@ -117,6 +130,8 @@ class Oms:
 
 class Partner:
     """Keeps what it gets by `Idempotency-Key`; the same key again is the same message."""
+
+    throttled = THROTTLED
 
     def __init__(self) -> None:
         self.messages: dict[str, list[str]] = {}  # the message's own mark -> keys it came under

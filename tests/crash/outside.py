@@ -15,14 +15,16 @@ import sys
 import time
 import uuid
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from tests.crash.increff import Oms, Partner
-from tests.crash.mischief import RATES, Mischief
+from tests.crash.mischief import READ_BACK, Mischief
 from tests.crash.parent import die_with_parent
-from tests.crash.shopify import Order, Shopify
+from tests.crash.shopify import HOLD, Order, Shopify
 from tests.crash.stories import MIX, Story, make_order, make_seller_cancellation, play, write_story
 from tests.crash.wire import Answer, Request, call, serve
 
@@ -37,7 +39,7 @@ class Outside:
     def __init__(self, plan: dict[str, Any]):
         self.plan = plan
         self.chance = random.Random(plan["seed"])
-        self.mischief = Mischief(plan["seed"] + 1, plan.get("rates", RATES), plan.get("special", {}))
+        self.mischief = Mischief(plan["seed"] + 1, plan.get("rates"), plan.get("special", {}))
         self.shopify = Shopify(self.emit, self._run_later)
         self.oms, self.partner = Oms(), Partner()
         self.accepted: Counter[str] = Counter()
@@ -62,22 +64,23 @@ class Outside:
     async def respond(self, request: Request) -> Answer:
         """Any call the product makes, and those of the run's own control."""
         if request.path.startswith("/oms/"):
-            act = request.path.rpartition("/")[2]
-            return await self._treat(f"oms.{act}", request, self.oms, change=self.oms.is_change(request))
+            return await self._treat(self.oms.name_call(request), request, self.oms, reads=self.oms.is_read(request))
         if request.path.startswith("/partner/"):
-            return await self._treat("partner", request, self.partner, change=True)
+            return await self._treat("partner", request, self.partner, reads=False)
         if request.path.endswith("/graphql.json"):
             name = self.shopify.name_operation(request)
-            return await self._treat(name, request, self.shopify, change=self.shopify.is_change(name))
+            reads = self.shopify.is_read(request)
+            name = READ_BACK if reads and self.shopify.is_read_back(request) else name
+            return await self._treat(name, request, self.shopify, reads=reads)
         return self._control(request)
 
-    async def _treat(self, operation: str, request: Request, far: Any, *, change: bool) -> Answer:
+    async def _treat(self, operation: str, request: Request, far: Any, *, reads: bool) -> Answer:
         def act() -> Any:
-            if change:
+            if not reads:
                 self._note(operation, request)
             return far.execute(request)
 
-        return await self.mischief.treat(operation, act)
+        return await self.mischief.treat(operation, act, reads=reads, throttled=far.throttled)
 
     def _note(self, operation: str, request: Request) -> None:
         said = request.json()
@@ -190,12 +193,27 @@ class Outside:
         credential = {"authUsername": shop["username"], "authPassword": shop["password"]}
         return {"Content-Type": "application/json", **credential}
 
-    def _knows(self, story: Story) -> bool:
+    def knows(self, story: Story) -> bool:
+        """OMS has the order."""
         return str(story.order_id) in self.oms.orders
+
+    def is_held(self, story: Story) -> bool:
+        """It has the hold tag in Shopify."""
+        order = self.shopify.orders.get(story.order_id)
+        return order is not None and HOLD in order.tags
+
+    @contextmanager
+    def stay_open(self) -> Iterator[None]:
+        """Calm does not come before this has ended."""
+        self.open += 1
+        try:
+            yield
+        finally:
+            self.open -= 1
 
     async def cancel_as_seller(self, story: Story) -> None:
         """OMS cancels a line of an order that it has, and repeats the call until it is told how it went."""
-        while not self._knows(story):
+        while not self.knows(story):
             await asyncio.sleep(0.2)
         body = make_seller_cancellation(story)
         line = body["orderItems"][0]["orderItemCode"]

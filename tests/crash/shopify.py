@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -48,10 +49,14 @@ class Order:
     jobs: list[str] = field(default_factory=list)  # one for each orderCancel that was taken
     seller: bool = False  # cancelled because OMS could not serve it
     lifted: bool = False  # the hold tag was taken off by the app
+    by_hand: bool | None = None  # what staff last made of the hold tag: on or off
+    undone: list[float] = field(default_factory=list)  # when the app made something else of it
 
 
 class Shopify:
     """All shops' orders, and the Admin over them."""
+
+    throttled = (200, {"errors": [{"message": "Throttled", "extensions": {"code": "THROTTLED"}}]})
 
     def __init__(self, emit: Emit, later: Later, refuse_cancel: Callable[[int], bool] = lambda order_id: False):
         self.orders: dict[int, Order] = {}
@@ -59,6 +64,7 @@ class Shopify:
         self._edits: dict[str, tuple[int, dict[int, int]]] = {}
         self._numbers = iter(range(1, 1 << 60))
         self.landed: set[str] = set()
+        self._edited: set[int] = set()  # orders whose lines were not read since their edit was committed
 
     def create(self, order: Order) -> None:
         self.orders[order.id] = order
@@ -69,8 +75,23 @@ class Shopify:
         assert found is not None
         return found[2]
 
-    def is_change(self, operation: str) -> bool:
-        return operation in {"AddTags", "RemoveTags", "SwapTags", "CancelOrder", "CommitEdit"}
+    def is_read(self, request: Request) -> bool:
+        found = _OPERATION.match(request.json()["query"])
+        return found is not None and found[1] == "query"
+
+    def is_read_back(self, request: Request) -> bool:
+        """True for a reading of an order's lines while none has been done since its edit was committed."""
+        if self.name_operation(request) != "ReadLines":
+            return False
+        return self._find(request.json()["variables"]).id in self._edited
+
+    def change_by_hand(self, order_id: int, held: bool) -> None:
+        """Somebody of the shop's staff puts the hold tag on or takes it off."""
+        order = self.orders[order_id]
+        order.by_hand = held
+        if (HOLD in order.tags) != held:
+            order.tags = [*order.tags, HOLD] if held else [tag for tag in order.tags if tag != HOLD]
+            self._touch(order)
 
     def execute(self, request: Request) -> tuple[int, dict[str, Any]]:
         operation, variables = self.name_operation(request), request.json()["variables"]
@@ -92,7 +113,11 @@ class Shopify:
     def _ReadApp(self, variables: dict[str, Any]) -> Any:  # noqa: N802 - named as the operation is
         return {"currentAppInstallation": {"accessScopes": []}}
 
-    _ReadForwardOrder = _ReadLines = _ReadCancellation = _ReadFulfillmentOrders = _ReadOrder
+    def _ReadLines(self, variables: dict[str, Any]) -> Any:  # noqa: N802 - named as the operation is
+        self._edited.discard(self._find(variables).id)
+        return self._ReadOrder(variables)
+
+    _ReadForwardOrder = _ReadCancellation = _ReadFulfillmentOrders = _ReadOrder
 
     def _ReadMarks(self, variables: dict[str, Any]) -> Any:  # noqa: N802 - named as the operation is
         return {"nodes": [render_order(self._find({"id": one})) for one in variables["ids"]]}
@@ -104,6 +129,9 @@ class Shopify:
         before = list(order.tags)
         order.tags = [tag for tag in order.tags if tag not in remove] + [tag for tag in add if tag not in order.tags]
         order.lifted = order.lifted or (HOLD in before and HOLD not in order.tags)
+        held = HOLD in order.tags
+        if held != (HOLD in before) and order.by_hand not in (None, held):
+            order.undone.append(time.time())
         if order.tags != before:
             self._touch(order)
 
@@ -160,6 +188,7 @@ class Shopify:
         order = self.orders[order_id]
         for line in order.lines:
             line.current = quantities.get(line.id, line.current)
+        self._edited.add(order_id)
         self._touch(order)
         return {"orderEditCommit": {"order": {"id": gid("Order", order_id)}, "userErrors": []}}
 
