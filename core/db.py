@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import (
     BigInteger,
@@ -22,6 +22,8 @@ from sqlalchemy import (
     Integer,
     MetaData,
     Select,
+    Table,
+    UniqueConstraint,
     bindparam,
     create_engine,
     event,
@@ -44,6 +46,15 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BUSY_MILLISECONDS = 30_000
 _IDLE_MILLISECONDS = 30_000  # inside a transaction, which spans no call: a lease's length
 _WAL_TRIES = 20
+# a server whose host, or the way to it, vanishes without a word is given up after this, not after the system's hours;
+# DATABASE_URL may say otherwise
+_PATIENCE = {
+    "connect_timeout": 10,
+    "keepalives_idle": 5,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
 
 
 class Moment(TypeDecorator[datetime]):
@@ -111,19 +122,31 @@ def index_where(name: str, where: str, *columns: str) -> Index:
 
 
 def insert_once(session: Session, model: type[Base], **values: Any) -> bool:
-    """Insert a row unless a unique key forbids it; True when it is new."""
-    insert = _make_insert(session, model).values(**values).on_conflict_do_nothing()
+    """Insert a row unless the table has it already; True when it is new."""
+    insert = _make_insert(session, model).values(**values)
     # RETURNING rather than rowcount, which PostgreSQL's driver leaves at -1 here
     return session.execute(insert.returning(*model.__table__.primary_key)).first() is not None
 
 
 def insert_all_once(session: Session, model: type[Base], rows: Sequence[Mapping[str, Any]], **common: Any) -> None:
-    """Insert rows in one statement, leaving out each one that a unique key forbids."""
-    session.execute(_make_insert(session, model).values(**common).on_conflict_do_nothing(), rows)
+    """Insert rows in one statement, leaving out each one that the table has already."""
+    session.execute(_make_insert(session, model).values(**common), rows)
 
 
 def _make_insert(session: Session, model: type[Base]) -> Any:
-    return (postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert)(model)
+    insert = (postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert)(model)
+    return insert.on_conflict_do_nothing(index_elements=_list_identity(model))
+
+
+def _list_identity(model: type[Base]) -> list[str]:
+    """The columns by which a row is known again: those of its unique constraint, else its primary key.
+
+    No other key may pass for "we have it": a sequence that stands too low after a failover gives out numbers that are
+    taken, and a message refused for that must not count as stored.
+    """
+    table = cast(Table, model.__table__)
+    unique = next((one for one in table.constraints if isinstance(one, UniqueConstraint)), table.primary_key)
+    return [column.name for column in unique.columns]
 
 
 def lock_row(session: Session, key: InstrumentedAttribute[int], value: int) -> None:
@@ -217,7 +240,10 @@ class Database:
 
 def _create_engine(url: str, pool_size: int) -> Engine:
     if make_url(url).get_backend_name() != "sqlite":
-        engine = create_engine(url, pool_size=pool_size, max_overflow=10, pool_pre_ping=True, hide_parameters=True)
+        patience = {name: most for name, most in _PATIENCE.items() if name not in make_url(url).query}
+        engine = create_engine(
+            url, connect_args=patience, pool_size=pool_size, max_overflow=10, pool_pre_ping=True, hide_parameters=True
+        )
         event.listen(engine, "connect", _prepare_postgresql)
         event.listen(engine, "begin", _scope_postgresql)
         return engine

@@ -91,5 +91,5 @@ def record(
         )
         if act is not None:
             audit(session, shop_id, act.username, act.action, act.about, delivery=delivery_id)
-    runtime.bell.ring()
+    runtime.bell.ring_soon()  # the caller waits for its answer, and Redis may hang
     return delivery_id

@@ -101,7 +101,14 @@ class Doorbell:
             self._wanted = True
             starts, self._ringing = not self._ringing, True
         if starts:
+            self._start_ringing()
+
+    def _start_ringing(self) -> None:
+        try:
             threading.Thread(target=self._ring_while_wanted, name="doorbell", daemon=True).start()
+        except RuntimeError as error:  # no thread to be had: what was stored stays stored
+            logger.warning("doorbell not rung, the sweeper will find the work: %s", error)
+            self._ringing = False
 
     def _ring_while_wanted(self) -> None:
         while self._take_wish():

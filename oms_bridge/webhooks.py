@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import Any
 
@@ -22,7 +23,10 @@ SOURCE = "oms"
 PARSE_VERDICTS = "rms.parse_verdicts"
 ANSWER_SECONDS = 40.0  # OMS waits 45 s for an answer; what is not finished by then is asked again
 _LOOK_SECONDS = 0.1
+_MOST_WAITING = 8  # of a process's 16 threads: Shopify may be slow for one shop, and the other doors stay open
 _MAX_TEXT = 255
+
+_places = threading.BoundedSemaphore(_MOST_WAITING)
 
 
 def make_blueprint(runtime: Runtime) -> Blueprint:
@@ -55,14 +59,20 @@ def _verify(runtime: Runtime) -> int:
 
 
 def _await_end(runtime: Runtime, shop_id: int, delivery_id: str, code: str) -> str | None:
-    """Wait until the cancellation is done in Shopify: "" then, the reason when it cannot be; None when time is up."""
-    end = monotonic() + ANSWER_SECONDS
-    while monotonic() < end:
-        found = _look_up(runtime, shop_id, delivery_id, code)
-        if found is not None:
-            return found
-        time.sleep(_LOOK_SECONDS)
-    return None
+    """Wait until the cancellation is done in Shopify: "" then, the reason when it cannot be; None when time is up,
+    or when too many wait already."""
+    if not _places.acquire(blocking=False):
+        return None
+    try:
+        end = monotonic() + ANSWER_SECONDS
+        while monotonic() < end:
+            found = _look_up(runtime, shop_id, delivery_id, code)
+            if found is not None:
+                return found
+            time.sleep(_LOOK_SECONDS)
+        return None
+    finally:
+        _places.release()
 
 
 def _look_up(runtime: Runtime, shop_id: int, delivery_id: str, code: str) -> str | None:

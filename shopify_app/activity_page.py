@@ -102,7 +102,7 @@ def _carry_out(runtime: Runtime, kind: str, row_id: int, act: Callable[[Session]
     except Fault as error:
         fault = str(error)
     else:
-        runtime.bell.ring()
+        runtime.bell.ring_soon()
     if request.args.get("from") == "list":
         return _show_list(runtime, kind, notice="" if fault else "Done", fault=fault)
     return _show_detail(runtime, kind, row_id, notice="" if fault else "Done", fault=fault)

@@ -167,7 +167,7 @@ def _save(runtime: Runtime, typed: _Typed, _detail: str) -> Page:
         with runtime.database.read() as session:
             since = list_saves(session, runtime.keyring, shop_id, after=page.version or 0)
             return replace(page, stale=since, version=find_version(session, shop_id), status=409)
-    runtime.bell.ring()
+    runtime.bell.ring_soon()
     return Page(notice="Settings saved")
 
 

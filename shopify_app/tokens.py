@@ -171,7 +171,7 @@ class TokenKeeper:
     def _keep(self, shop_id: int, lease: datetime, pair: Pair, actor: str = SYSTEM) -> None:
         with self.runtime.database.write() as session:
             installations.keep_pair(session, self.runtime.keyring, shop_id, lease, pair, SCOPES, actor)
-        self.runtime.bell.ring()
+        self.runtime.bell.ring_soon()
 
 
 def _read_pair(answer: Answer) -> Pair:

@@ -110,7 +110,7 @@ def keep_pair(
     `actor` is whose visit brought it.
     """
     query = select(Shop).where(Shop.id == shop_id, Shop.renewing_until == lease)
-    shop = session.scalars(query.with_for_update()).first()
+    shop = session.scalars(query.with_for_update(key_share=True)).first()
     if shop is None:
         return False
     was_away = needs_exchange(shop)
@@ -157,7 +157,7 @@ def refuse_token(session: Session, keyring: Keyring, refused: Grant) -> None:
     A newer token that came meanwhile is not touched.
     """
     query = select(Shop).where(Shop.id == refused.shop_id)
-    shop = session.scalars(query.with_for_update()).one()
+    shop = session.scalars(query.with_for_update(key_share=True)).one()
     if shop.access_token is None or load_token(keyring, shop) != refused.token:
         return
     shop.refused_at = db_now()

@@ -151,12 +151,13 @@ def _select_claimed(effect_id: int, fence: int) -> Select[Effect]:
 
 
 def _note_interruption(session: Session, effect: Effect) -> None:
-    """A send that began and never ended: nobody knows whether it was done. No call outlasts its lease."""
+    """A send that began and never ended: nobody knows whether it was done, nor when, for whoever began it may have been
+    suspended, with all its clocks. It settles from now on."""
     for attempt in scalars(session, _select_begun(effect.id)):
         attempt.result = "interrupted"
         effect.attempts += 1
         if attempt.act == SEND:
-            effect.unclear_since = min(attempt.began_at + timedelta(seconds=LEASE_SECONDS), read_clock(session))
+            effect.unclear_since = read_clock(session)
 
 
 @prepared

@@ -47,7 +47,12 @@ def start_duties(runtime: Runtime) -> None:
     if not runtime.registry.duties or not _free.acquire(blocking=False):
         return
     thread = threading.Thread(target=_run_apart, args=(runtime,), name="duties")
-    thread.start()
+    try:
+        thread.start()
+    except RuntimeError as error:  # no thread to be had: the next sweep tries again
+        _free.release()
+        logger.warning("duties not begun: %s", error)
+        return
     thread.join(_WAIT_SECONDS)
 
 

@@ -40,11 +40,23 @@ class Gatherer(Generic[T]):
         """A future that ends when the item is committed, or carries Transient."""
         future: Future[None] = Future()
         with self._lock:
-            self._waiting.append((item, future))
-            starts, self._at_work = not self._at_work, True
-        if starts:
-            threading.Thread(target=self._work, name="gatherer", daemon=True).start()
+            while self._waiting and self._waiting[0][1].cancelled():  # its caller has gone, and will send it again
+                self._waiting.popleft()
+            self._at_work = taken = self._at_work or self._begin_work()
+            if taken:
+                self._waiting.append((item, future))
+        if not taken:
+            future.set_exception(Transient("no thread to be had now: send it again"))
         return future
+
+    def _begin_work(self) -> bool:
+        """False when the system has no thread for us; the next item asks again."""
+        try:
+            threading.Thread(target=self._work, name="gatherer", daemon=True).start()
+        except RuntimeError:
+            logger.exception("a delivery could not be taken")
+            return False
+        return True
 
     def _work(self) -> None:
         while batch := self._take():

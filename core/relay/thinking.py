@@ -171,7 +171,9 @@ def _write(session: Session, claim: Claim, values: dict[str, Any]) -> None:
 def _put_off(runtime: Runtime, claim: Claim, error: Fault) -> None:
     """Think again later, or park: by the fault's fate."""
     with runtime.database.write("think.put_off") as session:
-        attempts = session.get_one(Event, claim.id).attempts + (0 if isinstance(error, Throttled) else 1)
+        attempts = session.get_one(Event, claim.id).attempts + (
+            0 if isinstance(error, Throttled | NeedsSettings) else 1
+        )
         wait = _choose_wait(error, attempts)
         if wait is None:
             _write_end(session, claim, parked(str(error)))

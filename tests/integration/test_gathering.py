@@ -27,8 +27,10 @@ class Store:
         self.sizes: list[int] = []
         self.may_go = threading.Event()
         self.may_go.set()
+        self.entered = threading.Event()
 
     def __call__(self, session: Session, names: Sequence[str]) -> None:
+        self.entered.set()
         self.may_go.wait(SECONDS)
         self.sizes.append(len(names))
         session.add_all(Shop(domain=name, mode="observe", created_at=db_now()) for name in names)
@@ -94,6 +96,53 @@ def test_no_thread_outlives_the_work(database: Database) -> None:
         if thread.name == "gatherer":
             thread.join(SECONDS)
             assert not thread.is_alive()
+
+
+def refuse_once(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """The system has no thread for the first that asks, as when a limit of processes is reached for a moment."""
+    start, refused = threading.Thread.start, []
+
+    def refuse(thread: threading.Thread) -> None:
+        if thread.name == name and not refused:
+            refused.append(thread)
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+
+
+def test_a_thread_that_cannot_be_had_is_asked_for_again(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    gatherer = Gatherer(database, Store())
+    refuse_once(monkeypatch, "gatherer")
+    assert isinstance(gatherer.record("s1").exception(SECONDS), Transient)
+    gatherer.record("s2").result(SECONDS)
+    assert count_shops(database) == 1
+
+
+def test_what_nobody_waits_for_any_more_is_let_go(database: Database) -> None:
+    store = Store()
+    store.may_go.clear()
+    gatherer = Gatherer(database, store)
+    first = gatherer.record("s0")
+    assert store.entered.wait(SECONDS)
+    for number in range(1, 100):
+        gatherer.record(f"s{number}").cancel()
+    last = gatherer.record("last")
+    assert len(gatherer._waiting) <= 2
+    store.may_go.set()
+    first.result(SECONDS)
+    last.result(SECONDS)
+    assert count_shops(database) == 2
+
+
+def test_nor_is_the_bell_dumb_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    bell, rung = Doorbell(lambda: "redis://nowhere"), threading.Event()
+    monkeypatch.setattr(bell, "ring", rung.set)
+    refuse_once(monkeypatch, "doorbell")
+    bell.ring_soon()
+    assert not rung.is_set()
+    bell.ring_soon()
+    assert rung.wait(SECONDS)
 
 
 @pytest.mark.parametrize("rings", [1, 50])
