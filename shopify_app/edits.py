@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from core.clock import parse_time
 from core.domain.effects import SHOPIFY_CANCEL_LINES
-from core.errors import Ambiguous, Permanent
+from core.errors import Ambiguous, Permanent, once_changed
 from core.flows.readback import note_quantities
 from core.flows.scene import Scene
 from core.flows.tenants import load_settings
@@ -21,7 +21,7 @@ from core.runtime import Runtime
 from shopify_app import queries
 from shopify_app.client import AdminClient, raise_user_errors
 from shopify_app.gids import make_gid, read_gid
-from shopify_app.holds import free_holds, place_holds
+from shopify_app.holds import lift_holds, restore_holds
 from shopify_app.reads import read_pages, refuse_if_lifted
 
 _STAFF_NOTE = "Returnbridge: these lines' returned goods failed quality control"
@@ -50,11 +50,14 @@ class CancelLines:
             words = "; ".join(order["merchantEditableErrors"]) or "no reason given"
             raise Permanent(f"Shopify does not let this order be edited: {words}")
         self._edit_despite_hold(job, request, above)
+        with once_changed():  # the pieces are gone: a reading that fails must not pass for an edit that was not made
+            return self._read_back(job, request, f"cancelled pieces of {len(above)} line(s)")
+
+    def _read_back(self, job: Job, request: Any, what: str) -> Done:
         order, lines = self._read(job)
-        left = find_above(lines, request["left"])
-        if left:
+        if find_above(lines, request["left"]):
             raise Ambiguous("Shopify took the edit, but the quantities are not there yet")
-        return Done(_make_facts(order, lines), f"cancelled pieces of {len(above)} line(s)")
+        return Done(_make_facts(order, lines), what)
 
     def look(self, job: Job, request: Any) -> Done | Absent:
         """The quantities prove it."""
@@ -71,12 +74,12 @@ class CancelLines:
         try:
             self._edit(job, request, above)
         except Permanent:
-            if not free_holds(self.client, job.shop_id, int(job.about)):
+            if not lift_holds(self.client, job.shop_id, int(job.about)):
                 raise
             try:
                 self._edit(job, request, above)
             finally:
-                place_holds(self.client, job.shop_id, int(job.about))
+                restore_holds(self.client, job.shop_id, int(job.about))
 
     def _edit(self, job: Job, request: Any, above: dict[int, int]) -> None:
         begun = self.client.mutate(job.shop_id, queries.BEGIN_EDIT, id=make_gid("Order", job.about))["orderEditBegin"]

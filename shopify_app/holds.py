@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from core.domain.effects import SHOPIFY_HOLD_ORDER, SHOPIFY_RELEASE_ORDER
-from core.errors import Ambiguous, Permanent
+from core.errors import Ambiguous, Fault, Permanent, once_changed
 from core.flows.readback import note_fulfillment_orders
 from core.flows.scene import Scene
 from core.flows.tenants import load_settings
@@ -19,6 +20,7 @@ from shopify_app.client import AdminClient, raise_user_errors
 from shopify_app.parse import HOLD_HANDLE, find_our_holds, parse_fulfillment_orders
 from shopify_app.reads import read_pages
 
+logger = logging.getLogger(__name__)
 _ALREADY_OURS = "DUPLICATE_FULFILLMENT_HOLD_HANDLE"
 _NOTES = "Returnbridge: waits until the returned goods have passed quality control"
 
@@ -45,14 +47,42 @@ def place_holds(client: AdminClient, shop_id: int, order_id: int) -> None:
 
 def free_holds(client: AdminClient, shop_id: int, order_id: int) -> bool:
     """Take our own holds off, by their ids. True when there were any."""
-    found = False
-    for node in read_fulfillment_orders(client, shop_id, order_id):
-        ours = find_our_holds(node)
-        if ours:
-            found = True
-            answer = client.mutate(shop_id, queries.RELEASE_FULFILLMENT_ORDER, id=node["id"], holdIds=ours)
-            raise_user_errors(answer["fulfillmentOrderReleaseHold"]["userErrors"], "release a fulfillment order")
-    return found
+    bound = _read_bound(client, shop_id, order_id)
+    for node in bound:
+        _free_hold(client, shop_id, node)
+    return bool(bound)
+
+
+def lift_holds(client: AdminClient, shop_id: int, order_id: int) -> bool:
+    """The same, for one change that they may stand in the way of: they do not stay off when not all can be freed."""
+    bound = _read_bound(client, shop_id, order_id)
+    try:
+        for node in bound:
+            _free_hold(client, shop_id, node)
+    except Fault:
+        restore_holds(client, shop_id, order_id)
+        raise
+    return bool(bound)
+
+
+def _read_bound(client: AdminClient, shop_id: int, order_id: int) -> list[dict[str, Any]]:
+    return [node for node in read_fulfillment_orders(client, shop_id, order_id) if find_our_holds(node)]
+
+
+def _free_hold(client: AdminClient, shop_id: int, node: dict[str, Any]) -> None:
+    document, ours = queries.RELEASE_FULFILLMENT_ORDER, find_our_holds(node)
+    answer = client.mutate(shop_id, document, id=node["id"], holdIds=ours)
+    raise_user_errors(answer["fulfillmentOrderReleaseHold"]["userErrors"], "release a fulfillment order")
+
+
+def restore_holds(client: AdminClient, shop_id: int, order_id: int) -> None:
+    """Hold again what remains, when holds were lifted. Never raises a fault: what came of the change itself counts, and
+    a hold that is missing is found by the drift check.
+    """
+    try:
+        place_holds(client, shop_id, order_id)
+    except Fault as error:
+        logger.warning("order %s: our hold could not be put back: %s", order_id, type(error).__name__)
 
 
 @dataclass(frozen=True)
@@ -70,7 +100,11 @@ class _Binding:
         raise Ambiguous("not read back")
 
     def _finish(self, job: Job, what: str) -> Done:
-        nodes = read_fulfillment_orders(self.client, job.shop_id, int(job.about))
+        """Without this reading it is in doubt what is there, also where nothing had to be changed: a repeat costs one
+        more look and does nothing twice.
+        """
+        with once_changed():
+            nodes = read_fulfillment_orders(self.client, job.shop_id, int(job.about))
         return Done(parse_fulfillment_orders(nodes), what)
 
     def settle(self, session: Session, job: Job, request: Any, facts: Any) -> None:
