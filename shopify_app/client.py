@@ -163,5 +163,9 @@ def _read_refill_seconds(parsed: dict[str, Any]) -> float:
 def raise_user_errors(errors: list[dict[str, Any]], what: str) -> None:
     """A mutation that answered with userErrors changed nothing: park it with Shopify's words."""
     if errors:
-        words = "; ".join(str(one.get("message") or one.get("code") or "no reason given") for one in errors)
-        raise Permanent(f"Shopify refused to {what}: {words}")
+        raise Permanent(f"Shopify refused to {what}: {spell_errors(errors)}")
+
+
+def spell_errors(errors: list[dict[str, Any]]) -> str:
+    """Shopify's words, as far as it gave any."""
+    return "; ".join(str(one.get("message") or one.get("code") or "no reason given") for one in errors or [{}])

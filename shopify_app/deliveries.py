@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -10,16 +10,16 @@ from sqlalchemy.orm import Session
 from core.clock import parse_time
 from core.domain.effects import SHOPIFY_CANCEL_ORDER, SHOPIFY_TAG_ORDER
 from core.domain.orders import Fulfillment, has_tag
-from core.errors import Ambiguous, Permanent
+from core.errors import Ambiguous, Permanent, Undone
 from core.flows.readback import note_cancelled, note_read_back
 from core.flows.scene import Scene
 from core.flows.tenants import load_settings
 from core.registry import Absent, Done, Job, Waiting
 from core.runtime import Runtime
 from shopify_app import edits, holds, queries
-from shopify_app.client import AdminClient, raise_user_errors
+from shopify_app.client import AdminClient, raise_user_errors, spell_errors
 from shopify_app.gids import make_gid
-from shopify_app.parse import parse_display_status
+from shopify_app.parse import find_our_holds, parse_display_status
 from shopify_app.reads import refuse_if_lifted
 
 _FIRST_POLL_SECONDS = 0.7
@@ -87,17 +87,37 @@ class CancelOrder:
         if parse_display_status(order["displayFulfillmentStatus"]) is not Fulfillment.NONE:
             raise Permanent("the order has been fulfilled in part or whole: it is not cancelled")
         refuse_if_lifted(order, request["held_by"])
-        data = self._cancel(job, request)
-        if data["orderCancelUserErrors"] and holds.free_holds(self.client, job.shop_id, int(job.about)):
-            data = self._cancel(job, request)  # a hold of ours may have stood in the way
-        raise_user_errors(data["orderCancelUserErrors"], "cancel the order")
-        result = data["jobResult"] or {}
-        return Waiting(_FIRST_POLL_SECONDS, {"job": result.get("id")}, "Shopify is cancelling the order")
+        return self._cancel_despite_hold(job, request)
 
-    def _cancel(self, job: Job, request: Any) -> dict[str, Any]:
-        answer: dict[str, Any] = self.client.mutate(job.shop_id, queries.CANCEL_ORDER, **_render_cancel(job, request))
-        found: dict[str, Any] = answer["orderCancel"]
-        return found
+    def _cancel_despite_hold(self, job: Job, request: Any) -> Waiting:
+        """A hold of ours may stand in the way: when Shopify refuses, or what was sent came to nothing, it is lifted."""
+        if job.progress.get("resent") and holds.lift_holds(self.client, job.shop_id, int(job.about)):
+            return self._cancel_unheld(job, request)
+        try:
+            return self._cancel(job, request)
+        except Permanent:
+            if not holds.lift_holds(self.client, job.shop_id, int(job.about)):
+                raise
+        return self._cancel_unheld(job, request)
+
+    def _cancel_unheld(self, job: Job, request: Any) -> Waiting:
+        """Hold the order again unless it is being cancelled, also where that is in doubt: a hold may at worst make the
+        cancel fail, and a look finds that; without it, goods may leave that QC has failed (DESIGN §8).
+        """
+        try:
+            begun = self._cancel(job, request)
+        except Exception:
+            holds.restore_holds(self.client, job.shop_id, int(job.about))
+            raise
+        return replace(begun, progress={**begun.progress, "lifted": True})
+
+    def _cancel(self, job: Job, request: Any) -> Waiting:
+        answer = self.client.mutate(job.shop_id, queries.CANCEL_ORDER, **_render_cancel(job, request))["orderCancel"]
+        raise_user_errors(answer["orderCancelUserErrors"], "cancel the order")
+        job_id = (answer["jobResult"] or {}).get("id")
+        if not job_id:
+            raise Ambiguous("Shopify took the cancel and named no job")
+        return Waiting(_FIRST_POLL_SECONDS, {"job": job_id}, "Shopify is cancelling the order")
 
     def look(self, job: Job, request: Any) -> Done | Waiting | Absent:
         """The order first, then the job that was to cancel it."""
@@ -109,13 +129,20 @@ class CancelOrder:
             return self._look_without_job(job, request)
         result = self.client.query(job.shop_id, queries.READ_CANCEL_JOB, id=job_id)["node"]
         if result and result["done"] and result["status"] == "FAILED":
-            if holds.free_holds(self.client, job.shop_id, int(job.about)):
-                return Absent()  # a hold of ours stood in the way
-            raise_user_errors(result["errors"] or [{"message": "no reason given"}], "cancel the order")
+            return self._end_failed(job, result)
         polls = int(job.progress.get("polls", 0)) + 1
         if polls > _MOST_POLLS:
             raise Permanent("Shopify has been cancelling this order for half an hour: look at it there, then retry")
         return Waiting(_LATER_POLL_SECONDS if polls > 1 else _FIRST_POLL_SECONDS, {"polls": polls})
+
+    def _end_failed(self, job: Job, result: dict[str, Any]) -> Absent:
+        """The job ended without a cancel. When a hold of ours was on, the cancel is sent once more without it."""
+        nodes = holds.read_fulfillment_orders(self.client, job.shop_id, int(job.about))
+        if any(find_our_holds(node) for node in nodes) and not job.progress.get("resent"):
+            return Absent()
+        if job.progress.get("lifted"):
+            holds.restore_holds(self.client, job.shop_id, int(job.about))
+        raise Undone(f"Shopify refused to cancel the order: {spell_errors(result['errors'])}")
 
     def _look_without_job(self, job: Job, request: Any) -> Waiting | Absent:
         """The answer that named the job was lost. Where money would go back, one look at the order proves too little:
