@@ -7,19 +7,10 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
+from core import errors
 from core.db import db_now, read_clock
 from core.domain.effects import OMS_CREATE_ORDER, OMS_UNHOLD_ORDER, PARTNER_FORWARD_RETURN
-from core.errors import (
-    AccessRefused,
-    Ambiguous,
-    Fault,
-    Gone,
-    NeedsSettings,
-    OutOfTime,
-    Permanent,
-    Throttled,
-    Transient,
-)
+from core.errors import AccessRefused, Ambiguous, Fault, Gone, NeedsSettings, Permanent, Throttled, Transient
 from core.flows import tenants
 from core.models import Endpoint
 from core.registry import Done, Job, NotNeeded
@@ -267,16 +258,9 @@ def test_one_shops_outage_is_not_anothers(relay: RelayStage) -> None:
     assert relay.effect(effect).state == "done"
 
 
-def test_a_fault_of_ours_is_no_failure_of_theirs(relay: RelayStage) -> None:
-    give(relay, ZeroDivisionError("ours"))
-    effect = relay.want("a")
-    deliver(relay.runtime)
-    assert relay.effect(effect).attempts == 1
-    assert see(relay).failures == 0
-
-
-def test_nor_is_a_lease_that_was_too_short_for_one_more_call(relay: RelayStage) -> None:
-    give(relay, OutOfTime("too little of the lease was left"))
+@pytest.mark.parametrize("fault", [ZeroDivisionError("ours"), errors.OutOfTime("too little of the lease was left")])
+def test_a_fault_of_ours_is_no_failure_of_theirs(relay: RelayStage, fault: Exception) -> None:
+    give(relay, fault)
     effect = relay.want("a")
     deliver(relay.runtime)
     assert relay.effect(effect).attempts == 1
