@@ -8,6 +8,7 @@ from typing import Any
 from tests.crash.chaos import NO_FAULTS, Faults
 from tests.crash.compress import CALL_SECONDS, LEASE_SECONDS, SETTLE_SECONDS
 from tests.crash.house import Scale
+from tests.crash.mischief import READ_BACK
 from tests.crash.run import Result, run
 
 _NONE: dict[str, float] = {}
@@ -62,6 +63,10 @@ AIMS: dict[str, Aim] = {
     "lane_ignored": Aim("out of order", {"pass": 1}, {"oms.return-orders": {"unavailable": 0.7}}),
     "own_clock": Aim("stuck", {"pass": 1}, faults=_repeat("prepare.before", "kill", 4)),
     "terminal_left": Aim("released and cancelled", _FLIP, pause=3.0, events=250),  # longer than a release takes
+    "unclear_hold_forgotten": Aim("wrong", {"rehold": 1}, {"oms.hold": _LOST}, events=300),
+    "failed_read_back": Aim(
+        "wrong", {"corrected": 1}, {READ_BACK: {"unavailable": 0.8}}, cooling_off_seconds=0.1, events=200
+    ),
     "outside_transaction": Aim("wrong", {"pass": 1}, faults=_repeat("think.after_commit", "kill", 8)),
 }
 
