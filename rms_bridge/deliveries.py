@@ -67,7 +67,8 @@ class PartnerDeliverer:
         with self.runtime.database.read() as session:
             partner = self._find_partner(session, job)  # its address and headers as they are now
         if partner is None:
-            raise NeedsSettings(f"partner {job.params['partner']} is no longer in the settings")
+            name = job.params["partner"]
+            raise Permanent(f"partner {name} is no longer in the settings: put it back and retry, or drop this")
         body = request["body"].encode()
         with call_endpoint(self.runtime.database, job.shop_id, name_partner(partner.name)):
             headers = make_headers(partner, job.key, utc_now(), body)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from core.flows.interventions import drop_effect, retry_effect
 from core.models import Effect
 from tests.flows.stage import Stage
 
@@ -137,6 +138,29 @@ def test_an_address_that_is_gone_is_parked_with_words(stage: Stage) -> None:
     assert (effect.state, effect.attempts) == ("parked", 0)
     assert "this hook was deleted" in str(effect.reason)
     assert "switched this address off" in str(effect.reason)
+
+
+@pytest.mark.parametrize("act", ["dropped", "put back"])
+def test_a_report_in_doubt_whose_partner_is_no_longer_there_is_a_task(stage: Stage, act: str) -> None:
+    partner = make_partner(stage, "clickpost", ["qc"])
+    configure(stage, partner)
+    misbehave(stage, "clickpost", kind="drop", times=1)
+    judge(stage)
+    stage.wait_for(lambda: any(one.unclear_since for one in find_reports(stage)))
+    configure(stage)
+    stage.settle()
+    (effect,) = find_reports(stage)
+    words = "partner clickpost is no longer in the settings: put it back and retry, or drop this"
+    assert (effect.state, effect.reason) == ("parked", words)
+    if act == "put back":
+        configure(stage, partner)
+    with stage.runtime.database.write() as session:
+        (drop_effect if act == "dropped" else retry_effect)(session, stage.shop_id, effect.id, "Asha")
+    stage.settle()
+    assert [one.state for one in find_reports(stage)] == ["dropped" if act == "dropped" else "done"]
+    assert [one["headers"]["Idempotency-Key"] for one in received(stage, "clickpost")] == (
+        [] if act == "dropped" else [effect.key]
+    )
 
 
 def test_a_secret_that_is_none_waits_for_the_settings_and_sends_nothing(stage: Stage) -> None:
