@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from core.errors import AccessRefused, NeedsSettings, Permanent, Throttled
+from core.errors import AccessRefused, NeedsSettings, Permanent, Throttled, Transient
 from core.flows.tenants import load_settings_with_secrets
 from core.http import Answer, raise_for_answer
 from core.masking import mask_answer
@@ -23,17 +23,52 @@ class OmsClient:
         self._runtime = runtime
 
     def call(
-        self, shop_id: int, method: str, path: str, body: Any = None, params: Mapping[str, str] | None = None
+        self,
+        shop_id: int,
+        method: str,
+        path: str,
+        body: Any = None,
+        params: Mapping[str, str] | None = None,
+        *,
+        looking: bool = False,
     ) -> Answer:
-        """One call; `path` starts with a slash, below the base URL."""
+        """One call; `path` starts with a slash, below the base URL. To `looking`, "no such thing" is an answer."""
         with self._runtime.database.read() as session:
             oms = load_settings_with_secrets(session, self._runtime.keyring, shop_id).oms
         with call_endpoint(self._runtime.database, shop_id, OMS, calls_per_minute=oms.calls_per_minute):
             headers = make_headers(oms)
             url = f"{oms.base_url}{path}"
             answer = self._runtime.http.send(method, url, headers=headers, json_body=body, params=params)
-            raise_for_answer(mask_answer(answer, body, headers.values()), "OMS")
+            masked = mask_answer(answer, body, headers.values())
+            if looking and says_absent(masked):
+                return masked
+            raise_for_answer(masked, "OMS")
         return answer
+
+    def look(
+        self, shop_id: int, method: str, path: str, body: Any = None, params: Mapping[str, str] | None = None
+    ) -> dict[str, Any] | None:
+        """What OMS shows, None when it says that there is no such thing. Raises Fault when its answer proves neither:
+        behind one that was taken for absence the same order would be created twice."""
+        try:
+            answer = self.call(shop_id, method, path, body, params, looking=True)
+        except Permanent as refusal:
+            raise Transient(f"OMS's answer to the look proves nothing: {refusal}") from None
+        if says_absent(answer):
+            return None
+        if answer.status != 200 or not _holds_object(answer):
+            raise Transient(f"OMS's answer to the look proves nothing: it answered {answer.status} without what it has")
+        return dict(answer.read_json())
+
+
+def says_absent(answer: Answer) -> bool:
+    """OMS itself says that it has no such thing: a refusal in the shape of its errors, not a page of whoever is before
+    it."""
+    return answer.status in (400, 404) and _holds_object(answer)
+
+
+def _holds_object(answer: Answer) -> bool:
+    return isinstance(answer.read_json(), dict)
 
 
 def try_connection(runtime: Runtime, shop_id: int, settings: Settings) -> str:
@@ -51,10 +86,10 @@ def try_connection(runtime: Runtime, shop_id: int, settings: Settings) -> str:
     with _hold_slot(runtime, shop_id, oms.calls_per_minute):
         answer = runtime.http.send("GET", f"{oms.base_url}/search/order", headers=headers, params=params)
     answer = mask_answer(answer, None, headers.values())
-    understood = answer.status in (400, 404) and isinstance(answer.read_json(), dict)  # it looked: no such order
-    if answer.status == 404 and not understood:
-        raise Permanent(f"something answered 404, but not as OMS does: check the address. It said: {answer.excerpt()}")
-    if not understood:
+    if answer.status in (200, 404) and not _holds_object(answer):
+        words = f"something answered {answer.status}, but not as OMS does: check the address"
+        raise Permanent(f"{words}. It said: {answer.excerpt()}")
+    if not says_absent(answer):
         raise_for_answer(answer, "OMS")
     return "OMS was reached and took the user name and password."
 

@@ -18,7 +18,7 @@ from core.domain.orders import ForwardOrder, OrderSnapshot, has_tag
 from core.errors import Ambiguous, Permanent, Transient
 from core.flows.acknowledgements import OmsCreated, note_oms_cancelled, note_oms_created, note_oms_hold
 from core.flows.exchanges import is_order_held
-from core.flows.orders import list_untold, load_order, load_version
+from core.flows.orders import list_untold, load_oms_record, load_order, load_version
 from core.flows.scene import Scene
 from core.flows.tenants import load_settings
 from core.models import OmsOrder
@@ -104,24 +104,19 @@ class CreateOrder(_OrderDeliverer):
         return Done(created, f"{answer.status}")
 
     def look(self, job: Job, request: Any) -> Done | Absent:
-        """`GET /search/order`; the location is mapped anew, for an interrupted send left none behind."""
+        """`GET /search/order` wherever it may have been sent: an interrupted send left no location behind, and Shopify
+        may have routed the order elsewhere since."""
         order: ForwardOrder = self.runtime.registry.readers[READ_FORWARD_ORDER](job.shop_id, int(job.about))
-        location = _map_location(order.location_id, request)
-        found = self._search(job, request, location)
-        if isinstance(found, Absent):
-            return found
-        return Done({**_make_facts(order, location, request["skus"]), **found.facts}, "found in OMS")
+        for location in _list_locations(order.location_id, request):
+            found = self._search(job, request, location)
+            if isinstance(found, Done):
+                return Done({**_make_facts(order, location, request["skus"]), **found.facts}, "found in OMS")
+        return Absent()
 
     def _search(self, job: Job, request: Any, location: str) -> Done | Absent:
-        code = request["head"]["orderCode"]
-        try:
-            answer = self.client.call(
-                job.shop_id, "GET", "/search/order", params={"orderCode": code, "locationCode": location}
-            )
-        except Permanent:
-            return Absent()
-        found = answer.read_json()
-        items = found.get("orderItems") or found.get("items") if isinstance(found, dict) else None
+        params = {"orderCode": request["head"]["orderCode"], "locationCode": location}
+        found = self.client.look(job.shop_id, "GET", "/search/order", params=params) or {}
+        items = found.get("orderItems") or found.get("items")
         return Done(_read_found(found, items)) if items else Absent()
 
     def settle(self, session: Session, job: Job, request: Any, facts: Any) -> None:
@@ -199,6 +194,13 @@ def _decide_head(order: OrderSnapshot, settings: Settings, now: datetime, *, hel
     }
 
 
+def _list_locations(location_id: int | None, request: Any) -> list[str]:
+    """Every OMS location of the settings the order was sent with; first the one it maps to now."""
+    mapped = request["locations"].get(str(location_id))
+    known = (mapped, request["default_location"], *request["locations"].values())
+    return list(dict.fromkeys(one for one in known if one))
+
+
 def _map_location(location_id: int | None, request: Any) -> str:
     mapped: str | None = request["locations"].get(str(location_id)) or request["default_location"]
     if mapped is None:
@@ -218,7 +220,8 @@ class ChangeHold(_OrderDeliverer):
     def render(self, session: Session, job: Job) -> Any:
         """The hold with the dispatch times OMS was told at creation."""
         row = session.get(OmsOrder, (job.shop_id, int(job.about)))
-        if row is None or row.on_hold == self.on_hold:
+        known = load_oms_record(session, job.shop_id, int(job.about))
+        if row is None or known is None or known.on_hold == self.on_hold:
             return NotNeeded("OMS says so already")
         order = load_order(session, job.shop_id, int(job.about))
         settings = load_settings(session, job.shop_id)

@@ -9,7 +9,7 @@ from core.domain.differences import OmsSight
 from core.errors import Permanent
 from core.flows.tenants import load_settings
 from core.runtime import Runtime
-from oms_bridge.client import OmsClient
+from oms_bridge.client import OmsClient, says_absent
 
 _UNKNOWN_WORDS = ("404", "not found", "does not exist", "no order")
 
@@ -17,13 +17,13 @@ _UNKNOWN_WORDS = ("404", "not found", "does not exist", "no order")
 def look_at_order(client: OmsClient, shop_id: int, code: str, location: str) -> OmsSight:
     """The order as OMS shows it. Raises Fault; a refusal that does not say "no such order" proves nothing."""
     params = {"orderCode": code, "locationCode": location}
-    try:
-        found = client.call(shop_id, "GET", "/search/order", params=params).read_json()
-    except Permanent as refusal:
-        if any(words in str(refusal).lower() for words in _UNKNOWN_WORDS):
-            return OmsSight(known=False)
-        raise
-    return parse_order(found)
+    answer = client.call(shop_id, "GET", "/search/order", params=params, looking=True)
+    if not says_absent(answer):
+        return parse_order(answer.read_json())
+    said = f"OMS answered {answer.status}: {answer.excerpt()}"
+    if any(words in said.lower() for words in _UNKNOWN_WORDS):
+        return OmsSight(known=False)
+    raise Permanent(said)
 
 
 def parse_order(found: Any) -> OmsSight:

@@ -21,6 +21,10 @@ from oms_bridge.client import OmsClient
 from oms_bridge.render import render_return, render_return_units, shorten
 
 READ_RETURN_FACTS = "rms.read_return_facts"
+_CHECK_BY_HAND = (
+    "it may have been created, and without an AWB OMS cannot be asked. "
+    "Check OMS: if it is there, drop this; if not, retry and it is sent once more"
+)
 
 
 @dataclass(frozen=True)
@@ -53,16 +57,15 @@ class ExpectReturn:
         return Done(excerpt=f"{answer.status}")
 
     def look(self, job: Job, request: Any) -> Done | Absent:
-        """`POST /return/get/awb`. Without an AWB OMS cannot be asked."""
+        """`POST /return/get/awb`. Without an AWB OMS cannot be asked: a person is, and their retry answers."""
         if not request.get("awbNumber"):
-            raise Permanent("it may have been created, and without an AWB OMS cannot be asked: check OMS, then retry")
+            if job.progress.get("checked"):
+                return Absent()
+            raise Permanent(_CHECK_BY_HAND)
         query = {"awbNumber": request["awbNumber"], "transporter": request.get("transporter")}
-        try:
-            found = self.client.call(job.shop_id, "POST", "/return/get/awb", query).read_json()
-        except Permanent:
-            return Absent()
-        listed = found.get("returnOrderDetailsList") if isinstance(found, dict) else None
-        codes = [one.get("returnOrderCode") for one in listed or [] if isinstance(one, dict)]
+        found = self.client.look(job.shop_id, "POST", "/return/get/awb", query) or {}
+        listed = found.get("returnOrderDetailsList") or []
+        codes = [one.get("returnOrderCode") for one in listed if isinstance(one, dict)]
         return Done(excerpt="found in OMS") if request["returnOrderCode"] in codes else Absent()
 
     def settle(self, session: Session, job: Job, request: Any, facts: Any) -> None:
