@@ -51,7 +51,7 @@ LABELS: dict[str, tuple[str, str]] = {
     "oms.auth_username": ("User name", "Sent as authUsername."),
     "oms.auth_password": ("Password", "Sent as authPassword."),
     "oms.auth_domain": ("Domain name", "Sent as authDomainName. Leave empty unless Increff gave you one."),
-    "oms.calls_per_minute": ("Calls a minute", "Increff allows 200 for each client, over everything it is asked."),
+    "oms.calls_per_minute": ("Calls a minute", "Increff allows 200 for each client; shops that share one divide them."),
     "oms.sync": ("Which orders OMS hears of", ""),
     "oms.create_orders": (
         "Create orders in OMS",

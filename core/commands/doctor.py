@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import click
@@ -13,6 +13,7 @@ from core.clock import utc_now
 from core.db import read_clock
 from core.errors import Fault, NeedsSettings
 from core.flows.rekeying import count_keys
+from core.flows.tenants import load_settings
 from core.health import find_troubles, find_warnings
 from core.isolation import is_bypassed, read_policies, render_policies
 from core.models import Event, Shop
@@ -20,6 +21,7 @@ from core.runtime import Runtime
 
 _MOST_SKEW_SECONDS = 5.0  # ID tokens are good for a minute, with 10 s of leeway
 _SILENT_HOURS = 48
+_CALLS_PER_CLIENT = 200  # Increff's limit, over all endpoints
 Check = Callable[[int], str]
 """A shop's id to what was found, in words. Raises Fault with what is wrong and what to do."""
 
@@ -64,6 +66,7 @@ def _examine(runtime: Runtime, checks: Mapping[str, Check]) -> Iterator[Found]:
         shops = session.scalars(select(Shop).where(Shop.removed_at.is_(None)).order_by(Shop.id)).all()
     if not shops:
         yield Found("look", "shops", "none yet: open the app in Shopify, or run: shops add DOMAIN")
+    yield from _examine_budgets(runtime, shops)
     for shop in shops:
         yield from _examine_shop(runtime, shop, checks)
 
@@ -109,6 +112,23 @@ def _examine_keys(runtime: Runtime) -> Found:
     if set(counts) - {writer}:
         return Found("look", "keys", "some values are under an earlier key: run keys rotate")
     return Found("ok", "keys", f"{counts.get(writer, 0)} values under key {writer}")
+
+
+def _examine_budgets(runtime: Runtime, shops: Sequence[Shop]) -> Iterator[Found]:
+    """Increff counts calls for each client, we for each shop (ADR 11): shops of one client must divide its calls."""
+    sharing: dict[tuple[str, ...], dict[str, int]] = {}
+    with runtime.database.read() as session:
+        for shop in shops:
+            oms = load_settings(session, shop.id).oms
+            if oms.base_url and shop.mode == "live":
+                client = (oms.base_url.rstrip("/"), oms.auth_username or "", oms.auth_domain or "")
+                sharing.setdefault(client, {})[shop.domain] = oms.calls_per_minute
+    for shared in sharing.values():
+        if len(shared) > 1 and sum(shared.values()) > _CALLS_PER_CLIENT:
+            words = (
+                f"{', '.join(shared)} use one OMS user, which is allowed {_CALLS_PER_CLIENT} calls a minute in all: "
+            )
+            yield Found("look", "oms budget", words + "divide them between the shops' oms.calls_per_minute")
 
 
 def _examine_shop(runtime: Runtime, shop: Shop, checks: Mapping[str, Check]) -> Iterator[Found]:

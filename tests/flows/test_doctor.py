@@ -8,8 +8,10 @@ import pytest
 from sqlalchemy import select, update
 
 from core.domain.effects import OMS_UNHOLD_ORDER
+from core.flows import tenants
 from core.models import Effect, Shop
 from core.relay.outbox import Wanted, want
+from simulators.sandbox import OMS_PASSWORD, OMS_USERNAME
 from tests.flows.stage import Stage
 
 
@@ -74,3 +76,19 @@ def test_a_shop_that_was_removed_is_nobodys(stage: Stage) -> None:
     assert shop.removed_at is not None
     assert run(stage, "shops", "remove", "nobody.myshopify.com")[0] != 0
     assert run(stage, "shops", "add", stage.shop)[0] == 0
+
+
+def test_shops_of_one_oms_client_are_told_to_divide_its_calls(stage: Stage) -> None:
+    assert "oms budget" not in run(stage, "doctor")[1]
+    with stage.runtime.database.write() as session:
+        shop = tenants.add_shop(session, stage.runtime.keyring, "another.myshopify.com", None)
+        first = session.get_one(Shop, stage.shop_id)
+        for one, calls in ((first, 150), (shop, 51)):
+            document = {"mode": "live", "oms": {**oms_of(stage), "calls_per_minute": calls}}
+            tenants.save_settings(session, stage.runtime.keyring, one, document, "test", stage.runtime.http.guard)
+    said = run(stage, "doctor")[1]
+    assert f"look   oms budget: {stage.shop}, another.myshopify.com use one OMS user" in said
+
+
+def oms_of(stage: Stage) -> dict[str, Any]:
+    return {"base_url": stage.sandbox.oms_url, "auth_username": OMS_USERNAME, "auth_password": OMS_PASSWORD}
