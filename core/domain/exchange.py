@@ -43,6 +43,7 @@ class Signal(StrEnum):
     DECIDED_BY_HAND = "decided_by_hand"
     WAITS_FOR_PERSON = "waits_for_person"
     DEADLINE_LIFTED = "deadline_lifted"
+    DEADLINE_REFUTED = "deadline_refuted"
     UNDER_WAY = "under_way"
     CHANGED_TOO_LATE = "changed_too_late"
     MORE_UNITS = "more_units"
@@ -70,6 +71,7 @@ class Facts:
     underway: PlanKind | None  # the plan that the present state carries out
     by_deadline: bool  # it was not a verdict that brought it there
     deadline_lifted: bool  # and by the settings of now it would not have
+    refuted: bool  # or by what QC has said since
     too_late: bool  # in review, as QC changed its mind after our release or cancel had begun: what lands is our act
     stuck: bool  # in review, and nothing has come that could end it without a person
     acted: bool  # we have begun to carry it out
@@ -97,8 +99,9 @@ def read_signal(facts: Facts) -> Signal:
         (facts.decided, Signal.DECIDED_BY_HAND),
         (facts.stuck, Signal.WAITS_FOR_PERSON),
         (facts.deadline_lifted and facts.plan is PlanKind.WAIT and not facts.acted, Signal.DEADLINE_LIFTED),
+        (facts.refuted and facts.plan is PlanKind.WAIT and not facts.acted, Signal.DEADLINE_REFUTED),
         (facts.underway is facts.plan and not facts.outdated, Signal.UNDER_WAY),
-        (facts.by_deadline and facts.plan is PlanKind.WAIT, Signal.UNDER_WAY),
+        (facts.by_deadline and facts.plan is PlanKind.WAIT and not facts.refuted, Signal.UNDER_WAY),
         (facts.underway is not None and facts.acted, Signal.CHANGED_TOO_LATE),
         (facts.underway is not None and facts.plan is PlanKind.WAIT, Signal.MORE_UNITS),
         (facts.plan is PlanKind.RELEASE, Signal.TO_RELEASE),
@@ -217,6 +220,11 @@ _MORE_UNITS = Move(State.AWAITING_VERDICT, "more_units", "more units came to lig
 _DEADLINE_LIFTED = Move(
     State.REVIEW, "verdict_overdue", "the verdicts are late, and the settings no longer decide without them"
 )
+_DEADLINE_REFUTED = Move(
+    State.REVIEW,
+    "verdict_overdue",
+    "the verdicts are late, and one that came since speaks against going on without them",
+)
 _REHELD = Move(_OVER, "held_again_by_hand", "the hold was put back in Shopify after the order had been freed")
 
 TABLE: dict[State, dict[Signal, Step]] = {
@@ -231,6 +239,7 @@ TABLE: dict[State, dict[Signal, Step]] = {
         fulfilled=Move(_OVER, "fulfilled_by_hand", "the order was fulfilled in Shopify while it was released"),
         changed_too_late=_CHANGED,
         deadline_lifted=_DEADLINE_LIFTED,
+        deadline_refuted=_DEADLINE_REFUTED,
         more_units=_MORE_UNITS,
         to_cancel=_ACT[Signal.TO_CANCEL],
         to_cut=_ACT[Signal.TO_CUT],
@@ -248,6 +257,7 @@ TABLE: dict[State, dict[Signal, Step]] = {
         fulfilled=Move(_OVER, "fulfilled_by_hand", "the order was fulfilled in Shopify before the cancel"),
         changed_too_late=_CHANGED,
         deadline_lifted=_DEADLINE_LIFTED,
+        deadline_refuted=_DEADLINE_REFUTED,
         more_units=_MORE_UNITS,
         to_release=_ACT[Signal.TO_RELEASE],
         to_cancel=_ACT[Signal.TO_CANCEL],

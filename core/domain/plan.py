@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -46,6 +46,12 @@ def find_units(registered: Sequence[ReturnUnit], lines: Sequence[OrderLine]) -> 
     if not lines or not all(line.unit_codes for line in lines):
         return []
     return [ReturnUnit(code, "", None) for line in lines for code in line.unit_codes]
+
+
+def is_refuted(kind: PlanKind, known: Collection[CountsAs]) -> bool:
+    """True when verdicts speak against a release or cancel that is decided before all of them are there."""
+    agrees = CountsAs.PASS if kind is PlanKind.RELEASE else CountsAs.FAIL
+    return any(one is not agrees for one in known)
 
 
 def make_plan(

@@ -15,11 +15,11 @@ from sqlalchemy.orm import Session
 
 from core.db import db_now, read_clock
 from core.domain.exchange import WAITING, Move, State
-from core.domain.returns import CountsAs, weigh
+from core.domain.plan import PlanKind, is_refuted
+from core.domain.returns import CountsAs
 from core.flows.exchanges import find_exchange, move, reconsider
 from core.flows.facts import DEADLINE, Case, open_case
 from core.flows.orders import load_order
-from core.flows.returns import load_latest_verdicts
 from core.flows.scene import Scene
 from core.models import Exchange, ExchangeHistory
 from core.settings import QcSettings
@@ -72,15 +72,14 @@ def choose_step(missed: Deadline, qc: QcSettings, known: Collection[CountsAs], *
         return Move(State.REVIEW, "partner_overdue", why)
     if missed is Deadline.HOLD:
         return Move(State.REVIEW, HELD_TOO_LONG, f"on hold for more than {qc.max_hold_days:g} days ({before})")
-    return _choose_without_verdict(qc, set(known), in_order=in_order)
+    return _choose_without_verdict(qc, known, in_order=in_order)
 
 
-def _choose_without_verdict(qc: QcSettings, known: set[CountsAs], *, in_order: bool) -> Move:
+def _choose_without_verdict(qc: QcSettings, known: Collection[CountsAs], *, in_order: bool) -> Move:
     late = f"the goods arrived, and the verdicts are not complete after {qc.verdict_deadline_days:g} days"
     if qc.actor != "app" or qc.on_deadline == "review":
         return Move(State.REVIEW, "verdict_overdue", late)
-    agrees = {CountsAs.PASS} if qc.on_deadline == "release" else {CountsAs.FAIL}
-    if not known <= agrees:
+    if is_refuted(PlanKind(qc.on_deadline), known):
         return Move(State.REVIEW, "verdict_overdue", f"{late}; those known speak against a {qc.on_deadline}")
     if qc.on_deadline == "release":
         return Move(State.RELEASING, "released_by_deadline", f"{late}: released, as the settings say")
@@ -131,9 +130,7 @@ def meet_deadline(scene: Scene, order_id: int) -> str | None:
     if missed is None:
         return None
     case = open_case(scene, exchange, order)
-    step = choose_step(
-        missed, scene.settings.qc, _count_known(scene, case), in_order=order.in_order, before=exchange.reason
-    )
+    step = choose_step(missed, scene.settings.qc, case.known, in_order=order.in_order, before=exchange.reason)
     _carry_out(scene, case, step)
     return step.code
 
@@ -164,9 +161,3 @@ def _read_wait(scene: Scene, exchange: Exchange) -> Wait:
         decided=exchange.decided_by is not None,
         told=scene.session.scalars(told).first() is not None,
     )
-
-
-def _count_known(scene: Scene, case: Case) -> set[CountsAs]:
-    reasons = scene.settings.qc.counted_reasons
-    latest = [load_latest_verdicts(scene.session, one.id) for one in case.returns]
-    return {weigh(verdict, reasons) for verdicts in latest for verdict in verdicts.values()}

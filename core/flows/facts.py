@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 
 from core.domain.exchange import FOR_PERSON, LACKING, UNDERWAY, Facts, State
 from core.domain.orders import Fulfillment, OrderSnapshot, is_bound, is_held
-from core.domain.plan import Plan, PlanKind, QcPolicy, find_cuts, find_units, make_plan
-from core.domain.returns import ReturnUnit, UnitVerdict
+from core.domain.plan import Plan, PlanKind, QcPolicy, find_cuts, find_units, is_refuted, make_plan
+from core.domain.returns import CountsAs, ReturnUnit, UnitVerdict, weigh
 from core.domain.statuses import ARRIVED, ENDED
 from core.flows.acts import has_acted, has_sealed_fate, is_cut_outdated
 from core.flows.linking import list_linked_codes
@@ -32,7 +32,7 @@ class Case:
     order: OrderSnapshot
     returns: list[ReturnOrder]
     plan: Plan
-    judged: bool  # some unit has a verdict, so the goods are there
+    known: frozenset[CountsAs]  # what the verdicts heard so far count as; once there is one, the goods are there
     complete: bool  # every return it is linked to has been heard of, and there is one
 
     @property
@@ -48,8 +48,10 @@ def open_case(scene: Scene, exchange: Exchange, order: OrderSnapshot) -> Case:
     units, latest = _collect(scene.session, returns)
     if sum(one.known for one in returns) < len(codes):
         units = []  # a return that the order names has not been registered: what we have are not all units
-    plan = make_plan(find_units(units, order.lines), latest, order.lines, read_policy(scene.settings))
-    return Case(exchange, order, returns, plan, judged=bool(latest), complete=len(codes) == len(returns) > 0)
+    policy = read_policy(scene.settings)
+    plan = make_plan(find_units(units, order.lines), latest, order.lines, policy)
+    heard = frozenset(weigh(verdict, policy.reasons) for verdict in latest.values())
+    return Case(exchange, order, returns, plan, heard, complete=len(codes) == len(returns) > 0)
 
 
 def read_policy(settings: Settings) -> QcPolicy:
@@ -99,6 +101,7 @@ def read_facts(scene: Scene, case: Case) -> Facts:
         underway=UNDERWAY.get(exchange.code),
         by_deadline=exchange.decided_by == DEADLINE,
         deadline_lifted=_is_deadline_lifted(scene, exchange),
+        refuted=exchange.decided_by == DEADLINE and _is_refuted(case),
         too_late=exchange.code == "changed_too_late" and has_sealed_fate(scene, order.id),
         stuck=_is_stuck(scene, case),
         acted=has_acted(scene, order.id),
@@ -107,7 +110,7 @@ def read_facts(scene: Scene, case: Case) -> Facts:
         plan=case.plan.kind,
         cut_done=not case.cuts,
         return_known=bool(known),
-        goods_arrived=any(one.status in ARRIVED for one in known) or bool(known and case.judged),
+        goods_arrived=any(one.status in ARRIVED for one in known) or bool(known and case.known),
         return_ended=case.complete and all(one.known and one.status in ENDED for one in case.returns),
     )
 
@@ -117,6 +120,12 @@ def _is_deadline_lifted(scene: Scene, exchange: Exchange) -> bool:
     qc = scene.settings.qc
     stands = qc.actor == "app" and _BY_DEADLINE.get(exchange.code) == qc.on_deadline
     return exchange.decided_by == DEADLINE and exchange.code in _BY_DEADLINE and not stands
+
+
+def _is_refuted(case: Case) -> bool:
+    """What is under way without all verdicts has one against it: it was heard too late for the deadline to see it."""
+    kind = UNDERWAY.get(case.exchange.code)
+    return kind is not None and is_refuted(kind, case.known)
 
 
 def _is_stuck(scene: Scene, case: Case) -> bool:

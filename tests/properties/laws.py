@@ -129,7 +129,7 @@ class Laws:
         """F6: a deadline does what the settings say, and never against a verdict that is there."""
         said = self._play.settings["on_deadline"]
         assert wish.what == said, f"F6: a deadline wants a {wish.what}, the settings say {said}"
-        against = count_all(self._known.said, wish.rules) - {"pass" if wish.what == "release" else "fail"}
+        against = _find_contrary(wish, self._known, wish.rules)
         assert asks == "wait", f"F6: a deadline wants a {wish.what}, and the verdicts ask to {asks}"
         assert not against, f"F6: a deadline wants a {wish.what} against verdicts that {against}"
 
@@ -189,6 +189,8 @@ class Laws:
         assert before.exchange["state"] != "overridden", f"law 8: {wish.what} was done to an order people took over"
         answers = [before.ask(rules) for rules in (wish.rules, self._play.rules)]
         if wish.by_deadline and any(asks == "wait" for asks, _ in answers):
+            against = _find_contrary(wish, before, self._play.rules)
+            assert not against, f"F6: a deadline's {wish.what} was done against verdicts that {against}"
             return
         assert any(_agrees(wish, *answer) for answer in answers), (
             f"F3: a {wish.what} {wish.left} was done, the verdicts ask to {answers}"
@@ -274,6 +276,11 @@ class Laws:
         ]
         history = [(row["state"], row["code"]) for row in self._rows("SELECT * FROM exchange_history ORDER BY id")]
         assert not found, f"at rest, and {found}; {history}; {effects}; {self._play.shopify.acts}"
+
+
+def _find_contrary(wish: Wish, known: Known, rules: Rules) -> set[str]:
+    """What verdicts say against an act that was decided before all of them were there."""
+    return count_all(known.said, rules) - {"pass" if wish.what == "release" else "fail"}
 
 
 def _agrees(wish: Wish, asks: str, left: dict[int, int]) -> bool:

@@ -17,6 +17,7 @@ from hypothesis.errors import FlakyStrategyDefinition
 from hypothesis.stateful import run_state_machine_as_test
 
 import core.flows.acts
+import core.flows.deadlines
 import core.flows.exchanges
 import core.flows.facts
 import core.flows.orders
@@ -96,7 +97,13 @@ def nothing_superseded(patch: Patch) -> None:
 
 def deadline_against_verdicts(patch: Patch) -> None:
     """A deadline acts as the settings say, whatever verdicts are there."""
-    patch.setattr("core.flows.deadlines._count_known", lambda _scene, _case: set())
+    for module in (core.flows.deadlines, core.flows.facts):
+        patch.setattr(module, "is_refuted", lambda *_given: False)
+
+
+def deadline_deaf_afterwards(patch: Patch) -> None:
+    """What a deadline decided goes out, whatever verdict comes before it is sent."""
+    patch.setattr(core.flows.facts, "is_refuted", lambda *_given: False)
 
 
 def swapped_cut_goes_on(patch: Patch) -> None:
@@ -112,6 +119,7 @@ FAULTS: dict[Callable[[Patch], None], type[ExchangeLaws]] = {
     decided_by_ignored: OurActs,
     nothing_superseded: OurActs,
     deadline_against_verdicts: OurActs,
+    deadline_deaf_afterwards: OurActs,
     swapped_cut_goes_on: OurActs,
 }
 

@@ -64,6 +64,14 @@ def test_a_cut_that_would_now_leave_other_lines_is_for_a_person() -> None:
     assert read_signal(replace(cutting, outdated=True)) is Signal.CHANGED_TOO_LATE
 
 
+@pytest.mark.parametrize("underway", [PlanKind.RELEASE, PlanKind.CANCEL])
+def test_what_a_deadline_decided_ends_with_a_verdict_against_it(underway: PlanKind) -> None:
+    stands = make_facts(underway=underway, by_deadline=True)
+    assert read_signal(stands) is Signal.UNDER_WAY
+    assert read_signal(replace(stands, refuted=True)) is Signal.DEADLINE_REFUTED
+    assert read_signal(replace(stands, refuted=True, acted=True)) is Signal.CHANGED_TOO_LATE
+
+
 def make_facts(**said: Any) -> Facts:
     """A held order about which nothing else is known."""
     nothing = {field.name: False for field in fields(Facts)}

@@ -73,6 +73,7 @@ never_held           | Vn  Vn  Vn | .    .  | .    .  | .    | .   | .
 decided_by_hand      | .   .   .  | .    Oh | .    .  | Oh   | .   | .
 waits_for_person     | .   .   .  | .    Oh | .    .  | Oh   | .   | .
 deadline_lifted      | .   .   .  | Vd   Oh | Vd   .  | Oh   | .   | .
+deadline_refuted     | .   .   .  | Vd   Oh | Vd   .  | Oh   | .   | .
 under_way            | .   .   .  | .    Oh | .    .  | Oh   | .   | .
 changed_too_late     | .   .   .  | Vl   Oh | Vl   .  | Oh   | .   | .
 more_units           | .   .   .  | Am   Oh | Am   .  | Oh   | .   | .
@@ -112,22 +113,28 @@ def test_every_cell_is_as_the_page_says(state: State) -> None:
         assert step.why.strip()
 
 
+BY_WHOM = ("decided", "by_deadline", "deadline_lifted", "refuted")
+NOBODY, PERSON, DEADLINE = (False, False, False, False), (True, False, False, False), (False, True, False, False)
+NO_LONGER = [(False, True, *why) for why in ((False, True), (True, False), (True, True))]
+DECIDERS = (NOBODY, PERSON, DEADLINE, *NO_LONGER)
+
+
 def list_facts() -> Iterator[Facts]:
-    """Every combination there is: seventeen yes-or-no facts, the plan, and what is under way.
+    """Every combination there is: eighteen yes-or-no facts, the plan, and what is under way.
 
     Nothing is under way in a review, it is too late only there and once we have acted, only what a deadline decided can
-    be a deadline's no longer, and a plan is outdated only by cuts that were made.
+    be a deadline's no longer, only a person or a deadline decides, and a plan is outdated only by cuts that were made.
     """
-    flags = [one.name for one in fields(Facts) if one.name not in ("underway", "plan")]
-    assert len(flags) == 17
-    for plan, underway in product(PlanKind, (None, *dict.fromkeys(UNDERWAY.values()))):
+    flags = [one.name for one in fields(Facts) if one.name not in ("underway", "plan", *BY_WHOM)]
+    assert len(flags) + len(BY_WHOM) == 18
+    for plan, underway, by_whom in product(PlanKind, (None, *dict.fromkeys(UNDERWAY.values())), DECIDERS):
         for values in product((False, True), repeat=len(flags)):
-            said = dict(zip(flags, values, strict=True))
+            said = dict(zip((*flags, *BY_WHOM), (*values, *by_whom), strict=True))
             if said["too_late"] and not (said["stuck"] and said["acted"]):
                 continue
             if said["outdated"] and not (said["acted"] and plan is PlanKind.CUT):
                 continue
-            if not ((said["stuck"] and underway) or (said["deadline_lifted"] and not said["by_deadline"])):
+            if not (said["stuck"] if underway else said["refuted"]):
                 yield Facts(plan=plan, underway=underway, **said)
 
 
@@ -147,7 +154,10 @@ def expect_signal(facts: Facts) -> str:
         return "waits_for_person"
     if facts.deadline_lifted and facts.plan == "wait" and not facts.acted:
         return "deadline_lifted"
-    if (facts.underway == facts.plan and not facts.outdated) or (facts.by_deadline and facts.plan == "wait"):
+    if facts.refuted and facts.plan == "wait" and not facts.acted:
+        return "deadline_refuted"
+    stands = facts.by_deadline and facts.plan == "wait" and not facts.refuted
+    if (facts.underway == facts.plan and not facts.outdated) or stands:
         return "under_way"
     if facts.underway and (facts.acted or facts.plan == "wait"):
         return "changed_too_late" if facts.acted else "more_units"
@@ -183,7 +193,7 @@ def take_step(state: State, facts: Facts) -> tuple[State, Facts] | None:
     now = {"underway": UNDERWAY.get(step.code), "stuck": step.to is State.REVIEW}
     now["too_late"] = step.code == "changed_too_late" and facts.acted
     if step.to is State.REVIEW:
-        now |= {"by_deadline": False, "deadline_lifted": False}
+        now |= {"by_deadline": False, "deadline_lifted": False, "refuted": False}
     return step.to, replace(facts, **now)
 
 
