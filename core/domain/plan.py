@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from core.domain.orders import OrderLine
-from core.domain.returns import CountsAs, ReturnUnit, UnitVerdict, match_verdicts, weigh
+from core.domain.returns import CountsAs, ReturnUnit, UnitVerdict, find_unlisted, match_verdicts, weigh
 
 
 class PlanKind(StrEnum):
@@ -58,7 +58,8 @@ def make_plan(
     units: Sequence[ReturnUnit], latest: Mapping[str, UnitVerdict], lines: Sequence[OrderLine], policy: QcPolicy
 ) -> Plan:
     """The one plan that verdicts, pairing and policy give. Total: every input has a plan."""
-    counted = {code: weigh(verdict, policy.reasons) for code, verdict in match_verdicts(units, latest).items()}
+    matched = match_verdicts(units, latest)
+    counted = {code: weigh(verdict, policy.reasons) for code, verdict in matched.items()}
     if not units:
         return Plan(PlanKind.WAIT, "it is not known which units come back")
     if CountsAs.REVIEW in counted.values():
@@ -66,6 +67,16 @@ def make_plan(
     failed = {code for code, one in counted.items() if one is CountsAs.FAIL}
     if len(counted) < len(units):
         return _plan_early(len(units) - len(counted), failed, units, lines, policy)
+    plan = _plan_judged(failed, units, lines, policy)
+    unlisted = find_unlisted(units, latest, policy.reasons)
+    if unlisted and plan.kind in (PlanKind.RELEASE, PlanKind.CUT):
+        codes = ", ".join(sorted(verdict.item_code for verdict in unlisted))
+        return Plan(PlanKind.REVIEW, f"QC did not pass {codes}, and the return as we know it lists no such unit")
+    return plan
+
+
+def _plan_judged(failed: set[str], units: Sequence[ReturnUnit], lines: Sequence[OrderLine], policy: QcPolicy) -> Plan:
+    """All verdicts are there."""
     if not failed:
         return Plan(PlanKind.RELEASE, "every returned unit passed QC")
     if len(failed) == len(units):

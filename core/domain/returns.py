@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -156,3 +157,39 @@ def match_verdicts(units: Sequence[ReturnUnit], latest: Mapping[str, UnitVerdict
         if len(lost) == 1 and len(open_units) == 1:
             matched[open_units[0]] = lost[0]
     return matched
+
+
+def find_unlisted(
+    units: Sequence[ReturnUnit], latest: Mapping[str, UnitVerdict], reasons: Mapping[str, CountsAs]
+) -> list[UnitVerdict]:
+    """Verdicts that do not pass and that no unit accounts for: nothing is freed over a known FAIL.
+
+    A unit that was judged under two codes accounts for both when they say the same, as far as its SKU tells.
+    """
+    matched = match_verdicts(units, latest)
+    taken = {id(verdict) for verdict in matched.values()}
+    strays = [one for code, one in latest.items() if code not in matched and id(one) not in taken]
+    skus = {unit.item_code: unit.sku for unit in units}
+    accounted = Counter((skus[code], weigh(verdict, reasons)) for code, verdict in matched.items())
+    unlisted = []
+    for one in sorted(strays, key=lambda stray: stray.item_code):
+        said = (one.sku, weigh(one, reasons))
+        if said[1] is not CountsAs.PASS and not accounted[said]:
+            unlisted.append(one)
+        accounted[said] -= 1 if accounted[said] else 0
+    return unlisted
+
+
+def find_more(known: Sequence[ReturnUnit], told: Sequence[ReturnUnit]) -> list[ReturnUnit]:
+    """Of the units of a full body those beyond the ones known, by SKU and count.
+
+    A code that is new need not be a new piece: a notification may name it otherwise than the body does.
+    """
+    codes = {unit.item_code for unit in known}
+    missing = Counter(unit.sku for unit in told) - Counter(unit.sku for unit in known)
+    more = []
+    for unit in told:
+        if unit.item_code not in codes and missing[unit.sku] > 0:
+            missing[unit.sku] -= 1
+            more.append(unit)
+    return more

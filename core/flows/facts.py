@@ -17,7 +17,7 @@ from core.flows.acts import has_acted, has_sealed_fate, is_cut_outdated
 from core.flows.linking import list_linked_codes
 from core.flows.returns import find_returns, load_latest_verdicts, load_units
 from core.flows.scene import Scene
-from core.models import Exchange, ExchangeLink, ReturnOrder, VerdictRow
+from core.models import Event, Exchange, ExchangeLink, ReturnOrder, VerdictRow
 from core.settings import Settings
 
 DEADLINE = "deadline"  # who decided, when no person did
@@ -139,10 +139,11 @@ def _is_stuck(scene: Scene, case: Case) -> bool:
 
 
 def _has_news(session: Session, case: Case) -> bool:
-    """A verdict was heard, or a return linked, since the exchange came to its state."""
+    """A verdict was heard, a return linked, or what is in one told in full, since the exchange came to its state."""
     since = select(Exchange.since).where(Exchange.id == case.exchange.id).scalar_subquery()
     heard = select(VerdictRow.id).where(
         VerdictRow.return_id.in_([one.id for one in case.returns]), VerdictRow.heard_at > since
     )
     linked = select(ExchangeLink.id).where(ExchangeLink.exchange_id == case.exchange.id, ExchangeLink.linked_at > since)
-    return bool(session.scalar(select(or_(heard.exists(), linked.exists()))))
+    told = select(Event.id).where(Event.id.in_([one.full_event_id for one in case.returns]), Event.received_at > since)
+    return bool(session.scalar(select(or_(heard.exists(), linked.exists(), told.exists()))))

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from core.db import db_now
 from core.domain.effects import OMS_EXPECT_RETURN, OMS_UPDATE_RETURN, PARTNER_FORWARD_RETURN
-from core.domain.returns import ReturnReport, ReturnUnit, UnitVerdict, Verdict
+from core.domain.returns import ReturnReport, ReturnUnit, UnitVerdict, Verdict, find_more
 from core.domain.statuses import Status, may_follow
 from core.flows.scene import Scene
 from core.models import ReturnOrder, ReturnUnitRow, VerdictRow
@@ -97,9 +97,7 @@ def register_return(scene: Scene, report: ReturnReport, event_id: int, content: 
     fuller = report.full and order.full_digest is None
     if first or fuller:
         _learn(order, report)
-    bare = not load_units(session, order.id)  # it came without its items, perhaps more than once
-    if bare or (fuller and not load_latest_verdicts(session, order.id)):  # provisional units, until a verdict exists
-        _replace_units(session, order, report.units)
+    added = _take_units(session, order, report.units, fuller=fuller)
     if fuller:
         order.full_event_id, order.full_digest = event_id, content
     if first or fuller:
@@ -116,7 +114,7 @@ def register_return(scene: Scene, report: ReturnReport, event_id: int, content: 
     if not (advanced or fuller or learned_awb):
         return ignored(f"nothing new about return {report.code}")
     want(session, shop_id, plan_update(order), event_id)
-    return handled(f"return {report.code} is now {order.status_text or order.status}: OMS is to hear it")
+    return handled(f"return {report.code} is now {order.status_text or order.status}: OMS is to hear it{added}")
 
 
 def _learn(order: ReturnOrder, report: ReturnReport) -> None:
@@ -127,13 +125,25 @@ def _learn(order: ReturnOrder, report: ReturnReport) -> None:
     order.ordered_at = report.ordered_at or order.ordered_at
 
 
-def _replace_units(session: Session, order: ReturnOrder, units: Sequence[ReturnUnit]) -> None:
-    if not units:
-        return
-    for row in scalars(session, _select_units(order.id)):
-        session.delete(row)
-    session.flush()
-    for position, unit in enumerate(units):
+def _take_units(session: Session, order: ReturnOrder, told: Sequence[ReturnUnit], *, fuller: bool) -> str:
+    """Units of a notification are provisional: a full body replaces them. Once QC has spoken of them it only adds.
+
+    Returns what a person should know of that.
+    """
+    known = load_units(session, order.id)  # none: it came without its items, perhaps more than once
+    if told and (not known or (fuller and not load_latest_verdicts(session, order.id))):
+        for row in scalars(session, _select_units(order.id)):
+            session.delete(row)
+        session.flush()
+        _add_units(session, order, told, 0)
+    elif fuller and (more := find_more(known, told)):
+        _add_units(session, order, more, len(known))
+        return f"; {', '.join(unit.item_code for unit in more)} came to light after the first verdict"
+    return ""
+
+
+def _add_units(session: Session, order: ReturnOrder, units: Sequence[ReturnUnit], first: int) -> None:
+    for position, unit in enumerate(units, first):
         session.add(ReturnUnitRow(return_id=order.id, position=position, **asdict(unit)))
     session.flush()
 

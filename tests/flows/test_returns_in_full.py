@@ -57,7 +57,7 @@ def test_statuses_never_go_back_and_unknown_ones_do_not_advance(stage: Stage) ->
     assert stage.sandbox.oms.effects["returns_created"] == 1
 
 
-def test_a_full_body_replaces_provisional_units_until_a_verdict_exists(stage: Stage) -> None:
+def test_a_full_body_replaces_provisional_units_until_a_verdict_exists_and_then_adds_to_them(stage: Stage) -> None:
     notify(stage, "IN_TRANSIT", {"A": 2})
     stage.settle()
     assert units(stage) == ["A-1", "A-2"]
@@ -69,7 +69,8 @@ def test_a_full_body_replaces_provisional_units_until_a_verdict_exists(stage: St
     stage.settle()
     stage.push_return({"X": "S", "Z": "S"}, "RET-2", awbNumber="AWB-2")
     stage.settle()
-    assert units(stage, "RET-2") == ["X"]
+    assert units(stage, "RET-2") == ["X", "Z"]
+    assert "Z came to light" in (stage.events("return_order")[-1].reason or "")
 
 
 def test_the_same_body_again_is_ignored_and_another_content_is_a_conflict(stage: Stage) -> None:

@@ -32,12 +32,13 @@ def ask(units: Sequence[str], said: Mapping[str, tuple[str, str | None]], lines:
     if "review" in words.values():
         return "review", {}
     failed = [unit for unit in units if words.get(unit) == "fail"]
+    unlisted = count_all({code: one for code, one in said.items() if code not in units}, rules) - {"pass"}
     cuts_lines = rules.on_mixed == "cancel_failed_lines" and rules.on_fail == "cancel"
     if len(words) < len(units):
         left = _cut(failed, units, lines) if cuts_lines and rules.wait_for == "each_unit" else None
         return "wait", left if left and not _nothing_left(left, lines) else {}
     if not failed:
-        return "release", {}
+        return ("review" if unlisted else "release"), {}
     if rules.on_fail == "review":
         return "review", {}
     if len(failed) == len(units) or rules.on_mixed == "cancel_order":
@@ -45,7 +46,9 @@ def ask(units: Sequence[str], said: Mapping[str, tuple[str, str | None]], lines:
     left = _cut(failed, units, lines) if cuts_lines else None
     if left is None:
         return "review", {}
-    return ("cancel", {}) if _nothing_left(left, lines) else ("cut", left)
+    if _nothing_left(left, lines):
+        return "cancel", {}
+    return ("review", {}) if unlisted else ("cut", left)
 
 
 def count_all(said: Mapping[str, tuple[str, str | None]], rules: Rules) -> set[str]:

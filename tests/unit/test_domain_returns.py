@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.domain.orders import OrderLine
 from core.domain.plan import Plan, PlanKind, QcPolicy, make_plan
 from core.domain.returns import (
     CountsAs,
@@ -12,6 +13,7 @@ from core.domain.returns import (
     UnitVerdict,
     Verdict,
     explode_items,
+    find_more,
     match_verdicts,
 )
 from core.domain.statuses import ARRIVED, ENDED, Status, may_follow
@@ -57,6 +59,38 @@ def test_a_release_needs_every_unit_to_pass(units: list[ReturnUnit], verdicts: l
         assert units
         passed = [verdict for verdict in verdicts if verdict.verdict is Verdict.PASS]
         assert len(passed) >= len(units)
+
+
+@given(UNITS, VERDICTS)
+def test_nothing_is_freed_over_a_fail_that_no_unit_accounts_for(
+    units: list[ReturnUnit], verdicts: list[UnitVerdict]
+) -> None:
+    """Whatever its code and SKU are."""
+    planned = make_plan(units, by_code(verdicts), [], QcPolicy())
+    if planned.kind is PlanKind.RELEASE:
+        assert all(one.verdict is Verdict.PASS for one in verdicts)
+
+
+def test_a_unit_that_failed_under_two_codes_is_one_failed_unit() -> None:
+    units = [ReturnUnit("I1", "A", None), ReturnUnit("I2", "B", None)]
+    lines = [OrderLine(1, "N", None, 1, 1, 1, ("I1",)), OrderLine(2, "N", None, 1, 1, 1, ("I2",))]
+    said = [
+        UnitVerdict("I1", "A", Verdict.FAIL),
+        UnitVerdict("I2", "B", Verdict.PASS),
+        UnitVerdict("X1", "A", Verdict.FAIL),
+    ]
+    assert make_plan(units, by_code(said), lines, QcPolicy()).kind is PlanKind.CUT
+    more = [*said, UnitVerdict("X2", "A", Verdict.FAIL)]
+    assert make_plan(units, by_code(more), lines, QcPolicy()).kind is PlanKind.REVIEW
+
+
+@given(UNITS, UNITS)
+def test_what_a_full_body_adds_is_counted_by_sku(known: list[ReturnUnit], told: list[ReturnUnit]) -> None:
+    more = find_more(known, told)
+    assert not {unit.item_code for unit in more} & {unit.item_code for unit in known}
+    for sku in ("A", "B"):
+        counts = [sum(unit.sku == sku for unit in some) for some in (known, told, more)]
+        assert counts[2] <= max(counts[1] - counts[0], 0)
 
 
 @given(st.lists(st.tuples(st.text(min_size=1, max_size=3), SKUS, st.integers(1, 5)), max_size=5))

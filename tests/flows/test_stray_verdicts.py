@@ -1,0 +1,73 @@
+"""Verdicts of units that the return, as we know it, does not list: nothing is released over a FAIL that is known."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.flows.stage import HOLD, Stage
+from tests.flows.test_mixed import TWO, line, quantities
+from tests.flows.watch_stage import on_sqlite
+
+
+def notify(stage: Stage, items: dict[str, str]) -> None:
+    """RMS tells that the parcel arrived, and names these units: item code -> SKU."""
+    listed = [{"itemId": item, "sku": sku, "quantity": 1} for item, sku in items.items()]
+    assert stage.sandbox.rms.notify("RET-1", "108", "DELIVERED", listed, awb="AWB-1")[0] == 200
+    stage.settle()
+
+
+def judge(stage: Stage, verdicts: dict[str, str]) -> None:
+    """RMS reports QC, and all that follows is done."""
+    stage.judge(verdicts)
+    stage.settle()
+
+
+def order_two(stage: Stage) -> dict[str, Any]:
+    """A replacement order for two units."""
+    order = stage.new_order([line("NEW-A", "A"), line("NEW-B", "B")])
+    stage.settle()
+    return order
+
+
+def test_a_fail_of_a_unit_that_is_not_listed_goes_to_a_person(stage: Stage) -> None:
+    order = order_two(stage)
+    notify(stage, {"A": "SKU-A"})
+    judge(stage, {"A": "PASS", "B": "FAIL"})
+    assert stage.state(order) == ("review", "qc_unclear")
+    assert "QC did not pass B" in stage.exchange(order["id"]).reason
+    assert HOLD in stage.shopify_order(order)["tags"]
+
+
+@on_sqlite
+def test_the_full_body_that_lists_it_ends_that_review(stage: Stage) -> None:
+    order = order_two(stage)
+    notify(stage, {"A": "SKU-A"})
+    judge(stage, {"A": "PASS", "B": "FAIL"})
+    stage.push_return(TWO, awbNumber="AWB-1")
+    stage.settle()
+    assert stage.state(order) == ("partly_cancelled", "partly_cancelled")
+    assert quantities(stage, order) == {"NEW-A": 1, "NEW-B": 0}
+
+
+def test_units_that_come_to_light_after_a_verdict_are_waited_for(stage: Stage) -> None:
+    notify(stage, {"A": "SKU-A"})
+    judge(stage, {"A": "PASS"})
+    stage.push_return(TWO, awbNumber="AWB-1")
+    stage.settle()
+    assert "B came to light" in (stage.events("return_order")[-1].reason or "")
+    order = order_two(stage)
+    assert stage.state(order) == ("awaiting_verdict", "goods_arrived")
+    judge(stage, {"B": "FAIL"})
+    assert stage.state(order) == ("partly_cancelled", "partly_cancelled")
+
+
+@on_sqlite
+def test_a_full_body_that_names_the_same_piece_otherwise_adds_none(stage: Stage) -> None:
+    order = order_two(stage)
+    notify(stage, {"9001": "SKU-A"})
+    judge(stage, {"9001": "PASS"})
+    assert stage.state(order)[0] == "released"
+    stage.push_return({"A": "SKU-A"}, awbNumber="AWB-1")
+    stage.settle()
+    assert stage.state(order)[0] == "released"
+    assert "came to light" not in (stage.events("return_order")[-1].reason or "")
