@@ -6,7 +6,7 @@ failed lines). They share one lane, so a cut that was asked for first is done be
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Select, select
@@ -19,10 +19,10 @@ from core.domain.effects import (
     SHOPIFY_TAG_ORDER,
     EffectKind,
 )
-from core.domain.orders import OrderSnapshot
+from core.domain.orders import FulfillmentOrder, OrderSnapshot
 from core.flows.scene import Scene
-from core.models import Effect
-from core.relay.outbox import Wanted, find_last, want, withdraw
+from core.models import Effect, Order
+from core.relay.outbox import SENDABLE, Wanted, find_last, want, withdraw
 from core.statements import prepared, scalars
 
 
@@ -140,6 +140,21 @@ def has_sealed_fate(scene: Scene, order_id: int) -> bool:
         if not _is_hold(scene, fate):
             return fate.started and not (held_since and fate.kind != SHOPIFY_CANCEL_ORDER.name)
         held_since = held_since or fate.started
+    return _is_native(scene, order_id) and _has_begun_freeing(scene, order_id)
+
+
+def _is_native(scene: Scene, order_id: int) -> bool:
+    order = scene.session.get(Order, (scene.shop_id, order_id))
+    return order is not None and order.in_order
+
+
+def _has_begun_freeing(scene: Scene, order_id: int) -> bool:
+    """What releases a native exchange is that its fulfillment hold comes off."""
+    held_since = False
+    for one in scalars(scene.session, _select_decisions(scene.shop_id, binding_of(order_id))):
+        if one.wanted.get("freed"):
+            return one.started and not held_since
+        held_since = held_since or (one.started and one.kind == SHOPIFY_HOLD_ORDER.name)
     return False
 
 
@@ -176,16 +191,48 @@ def _select_begun(shop_id: int, aspect: str) -> Select[Effect]:
     return select(Effect).where(Effect.shop_id == shop_id, Effect.aspect == aspect, *begun)
 
 
-def keep_binding(scene: Scene, order: OrderSnapshot, *, held: bool) -> None:
+def keep_binding(scene: Scene, order: OrderSnapshot, *, held: bool, freed: bool = False, anew: bool = False) -> None:
     """Our fulfillment holds follow the hold: on every open fulfillment order while held, on none afterwards.
 
-    Once for a set of fulfillment orders: a hold of ours that somebody took off there by hand stays off (law 8).
+    Once for a set of fulfillment orders: a hold of ours that somebody took off there by hand stays off (law 8), unless
+    it was decided `anew`. `freed`: it comes off because a native exchange is over, which has no other release.
     """
     if order.fulfillment_orders is None:  # this reading of the order did not tell
         return
-    bound = held and scene.settings.exchange.fulfillment_hold and not order.cancelled
-    if bound and any(one.holdable and not one.ours for one in order.fulfillment_orders):
-        ids = sorted(one.id for one in order.fulfillment_orders if one.holdable and not one.ours)
-        _want(scene, SHOPIFY_HOLD_ORDER, binding_of(order.id), order.id, {"held": True, "on": ids}, once=True)
-    elif not bound and any(one.ours for one in order.fulfillment_orders):
-        _want(scene, SHOPIFY_RELEASE_ORDER, binding_of(order.id), order.id, {"held": False})
+    if held and scene.settings.exchange.fulfillment_hold and not order.cancelled:
+        _keep_bound(scene, order.id, order.fulfillment_orders, anew=anew)
+    else:
+        _keep_unbound(scene, order.id, order.fulfillment_orders, freed=freed)
+
+
+def _keep_bound(scene: Scene, order_id: int, found: Sequence[FulfillmentOrder], *, anew: bool) -> None:
+    """Where a release of ours may have landed, a hold that is decided anew is placed again, whatever we last saw."""
+    doubted = anew and _is_in_doubt(scene, order_id, SHOPIFY_RELEASE_ORDER)
+    ids = sorted(one.id for one in found if (doubted if one.ours else one.holdable))
+    if ids:
+        _want(scene, SHOPIFY_HOLD_ORDER, binding_of(order_id), order_id, {"held": True, "on": ids}, once=not anew)
+    else:
+        _take_back(scene, order_id, SHOPIFY_RELEASE_ORDER, "the order is to stay on hold")
+
+
+def _keep_unbound(scene: Scene, order_id: int, found: Sequence[FulfillmentOrder], *, freed: bool) -> None:
+    """A hold that may be on its way is taken off as one that was seen is; one that was never sent is not sent."""
+    if any(one.ours for one in found) or _is_in_doubt(scene, order_id, SHOPIFY_HOLD_ORDER):
+        end = {"held": False, **({"freed": True} if freed else {})}
+        _want(scene, SHOPIFY_RELEASE_ORDER, binding_of(order_id), order_id, end)
+    else:
+        _take_back(scene, order_id, SHOPIFY_HOLD_ORDER, "the order is to be free")
+
+
+def _take_back(scene: Scene, order_id: int, kind: EffectKind, why: str) -> None:
+    newest = find_last(scene.session, scene.shop_id, binding_of(order_id))
+    if newest is not None and newest.kind == kind.name and newest.state in (*SENDABLE, "parked"):
+        withdraw(scene.session, scene.shop_id, binding_of(order_id), why)
+
+
+def _is_in_doubt(scene: Scene, order_id: int, kind: EffectKind) -> bool:
+    """True when the last that was begun about our fulfillment holds is of this kind, and it was not read back."""
+    for one in scalars(scene.session, _select_decisions(scene.shop_id, binding_of(order_id))):
+        if one.started:
+            return one.kind == kind.name and one.state != "done"
+    return False

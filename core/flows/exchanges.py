@@ -156,7 +156,8 @@ def reconsider(scene: Scene, exchange: Exchange, order: OrderSnapshot) -> bool:
     _keep_hold(scene, case)
     _keep_cut(scene, case)
     freed = order.in_order and exchange.state not in (*WAITING, State.REVIEW, State.CANCELLING)
-    keep_binding(scene, order, held=not freed and stands_held(scene, exchange, order))
+    held = not freed and stands_held(scene, exchange, order)
+    keep_binding(scene, order, held=held, freed=freed, anew=order.in_order and exchange.hold_decided)
     return moved
 
 

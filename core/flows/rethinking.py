@@ -9,7 +9,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.crypto import Keyring
-from core.domain.effects import SHOPIFY_CANCEL_LINES, SHOPIFY_CANCEL_ORDER, SHOPIFY_TAG_ORDER
+from core.domain.effects import (
+    SHOPIFY_CANCEL_LINES,
+    SHOPIFY_CANCEL_ORDER,
+    SHOPIFY_HOLD_ORDER,
+    SHOPIFY_RELEASE_ORDER,
+    SHOPIFY_TAG_ORDER,
+)
 from core.domain.exchange import SETTLED
 from core.flows.orders import follow_exchange, load_order, tell_oms
 from core.flows.scene import Scene
@@ -19,6 +25,13 @@ from core.reading import read_object
 from core.registry import Delivery, Outcome, handled
 from core.runtime import Runtime
 
+_ACTS = (
+    SHOPIFY_TAG_ORDER,
+    SHOPIFY_CANCEL_LINES,
+    SHOPIFY_CANCEL_ORDER,
+    SHOPIFY_HOLD_ORDER,
+    SHOPIFY_RELEASE_ORDER,
+)
 BATCH = 100  # exchanges thought about in one transaction
 
 
@@ -65,5 +78,5 @@ class RulesHandler:
 def register_rethinking(runtime: Runtime) -> None:
     """Enter the handler, and the last thought before each act on an exchange."""
     runtime.registry.handlers[RULES] = RulesHandler(runtime.keyring)
-    for kind in (SHOPIFY_TAG_ORDER, SHOPIFY_CANCEL_LINES, SHOPIFY_CANCEL_ORDER):
+    for kind in _ACTS:
         runtime.registry.rethinkers[kind.name] = rethink_before_act
