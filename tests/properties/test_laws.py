@@ -186,6 +186,13 @@ class ExchangeLaws(RuleBasedStateMachine):
         self.play.pass_time(seconds)
         self.play.meet_deadlines()
 
+    @rule(verdict=VERDICTS)
+    def a_deadline_decides_and_rms_judges_one(self, verdict: Word) -> None:
+        """One of several units, perhaps, before what was decided is sent."""
+        self.the_watch_looks_for_what_is_late(1800, True)
+        self.play.judge({self.units[0]: verdict})
+        self.we_think(10)
+
     @rule(count=st.integers(1, 4))
     def we_think(self, count: int) -> None:
         for _ in range(count):
