@@ -143,6 +143,15 @@ def has_sealed_fate(scene: Scene, order_id: int) -> bool:
     return _is_native(scene, order_id) and _has_begun_freeing(scene, order_id)
 
 
+def is_release_in_doubt(scene: Scene, order_id: int) -> bool:
+    """True when the last that was begun about the hold tag is a release that was not read back: a tag that we last saw
+    on may be off by now, and nobody but us took it off."""
+    for fate in scalars(scene.session, _select_decisions(scene.shop_id, fate_of(order_id))):
+        if fate.started and fate.kind == SHOPIFY_TAG_ORDER.name:
+            return fate.state != "done" and not _is_hold(scene, fate)
+    return False
+
+
 def _is_native(scene: Scene, order_id: int) -> bool:
     order = scene.session.get(Order, (scene.shop_id, order_id))
     return order is not None and order.in_order

@@ -5,10 +5,10 @@ from __future__ import annotations
 from core.domain.exchange import Move, State
 from core.domain.orders import OrderSnapshot, is_held
 from core.errors import Outdated, Permanent
-from core.flows.acts import want_hold
+from core.flows.acts import is_release_in_doubt, want_hold
 from core.flows.audit import DECIDED, audit
 from core.flows.exchanges import find_exchange, move, reconsider
-from core.flows.facts import open_case
+from core.flows.facts import open_case, stands_held
 from core.flows.linking import link_returns
 from core.flows.orders import load_order
 from core.flows.scene import Scene
@@ -35,6 +35,8 @@ def decide_exchange(
     _refuse_impossible(order, decision)
     to, code = _MOVES[decision]
     exchange.decided_by = actor
+    if decision == "cancel" and (not stands_held(scene, exchange, order) or is_release_in_doubt(scene, order_id)):
+        exchange.seen_held = False  # what they saw off, or our own release takes off, is not lifted against them
     why = f"{actor} decided: {decision}" + (f" ({note})" if note else "")
     move(scene, open_case(scene, exchange, order), Move(to, code, why), actor)
     if decision == "hold" and not is_held(order.tags, scene.settings.exchange.hold_tags):

@@ -19,6 +19,7 @@ from core.flows.acts import (
     cut_of,
     fate_of,
     is_act_wanted,
+    is_release_in_doubt,
     keep_binding,
     want_cancel,
     want_cut,
@@ -68,7 +69,7 @@ def note_replacement(scene: Scene, order: OrderSnapshot) -> Exchange:
     if exchange is None:
         exchange = _start(scene, order)
     held = is_held(order.tags, scene.settings.exchange.hold_tags) or (order.in_order and is_bound(order))
-    exchange.seen_held = exchange.seen_held or held
+    exchange.seen_held = (exchange.seen_held or held) and not _may_lift_itself(scene, exchange)
     if held:
         exchange.hold_decided = False  # the tag stands for itself now
     elif order.in_order:
@@ -80,6 +81,12 @@ def note_replacement(scene: Scene, order: OrderSnapshot) -> Exchange:
     link_returns(scene, exchange, order.return_codes, order.link_rule)
     link_by_original(scene, exchange, [order.name, str(order.id)] if order.in_order else [order.original_order])
     return exchange
+
+
+def _may_lift_itself(scene: Scene, exchange: Exchange) -> bool:
+    """A person's cancel took the place of a release that may have landed: a hold that is gone was lifted by nobody."""
+    by_hand = exchange.state == State.CANCELLING and exchange.code == "cancelled_by_hand"
+    return by_hand and is_release_in_doubt(scene, exchange.order_id)
 
 
 def _start(scene: Scene, order: OrderSnapshot) -> Exchange:
