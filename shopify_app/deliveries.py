@@ -59,7 +59,8 @@ class TagOrder:
     def settle(self, session: Session, job: Job, request: Any, facts: Any) -> None:
         """Know the tags Shopify answered."""
         scene = Scene(session, job.shop_id, load_settings(session, job.shop_id), None)
-        note_read_back(scene, int(job.about), facts["tags"], parse_time(facts["updatedAt"]))
+        written = [*request["add"], *request["remove"]]
+        note_read_back(scene, int(job.about), facts["tags"], parse_time(facts["updatedAt"]), written)
 
 
 def _check_tags(tags: list[str], add: list[str], remove: list[str]) -> None:

@@ -6,10 +6,11 @@ as they should be causes none, such as the release of a hold that was never writ
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict
 from datetime import datetime
 
-from core.domain.orders import FulfillmentOrder, OrderSnapshot
+from core.domain.orders import FulfillmentOrder, OrderSnapshot, has_tag
 from core.flows.acts import is_hold_to_come
 from core.flows.exchanges import find_exchange
 from core.flows.orders import follow_exchange, load_order, tell_oms
@@ -17,14 +18,17 @@ from core.flows.scene import Scene
 from core.models import Order
 
 
-def note_read_back(scene: Scene, order_id: int, tags: list[str], updated_at: datetime) -> None:
-    """Shopify answered our tag write with the order's tags."""
+def note_read_back(
+    scene: Scene, order_id: int, tags: list[str], updated_at: datetime, written: Collection[str]
+) -> None:
+    """Shopify answered our write, which added or removed the tags `written`, with all of the order's tags."""
     row = scene.session.get(Order, (scene.shop_id, order_id))
     if row is not None and updated_at >= row.updated_at:
         changed = {tag.casefold() for tag in tags} != {tag.casefold() for tag in row.tags}
         row.tags, row.updated_at = tags, updated_at
         exchange = find_exchange(scene.session, scene.shop_id, order_id)
-        if exchange is not None and not is_hold_to_come(scene, order_id):
+        about_hold = has_tag(written, scene.settings.exchange.hold_tag)
+        if exchange is not None and about_hold and not is_hold_to_come(scene, order_id):
             exchange.hold_decided = False  # what we decided about the tag is written, one way or the other
         order = _reconsider_stored(scene, row)
         if not changed:

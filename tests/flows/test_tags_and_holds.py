@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from core.db import db_now
+from core.flows.interventions import drop_effect
 from core.models import Endpoint, Shop
 from core.relay.endpoints import SHOPIFY, ensure_endpoint
 from tests.flows.stage import HOLD, REPLACEMENT, Stage
@@ -120,6 +121,23 @@ def test_a_rejected_tag_marks_the_cancelled_order(stage: Stage) -> None:
     finish(stage, "FAIL")
     assert stage.state(order)[0] == "cancelled"
     assert "qc_bad" in stage.shopify_order(order)["tags"]
+
+
+def test_the_rejected_tag_says_nothing_about_a_hold_that_was_never_written(stage: Stage) -> None:
+    stage.configure({"exchange": {"rejected_tag": "qc_bad"}})
+    stage.push_return({"A": "S"})
+    stage.judge({"A": "FAIL"})
+    refused = {"jobResult": None, "orderCancelUserErrors": [{"code": "INVALID", "field": [], "message": "a return"}]}
+    fault = {"match": "CancelOrder", "status": 200, "body": {"data": {"orderCancel": refused}}}
+    stage.sandbox.shopify.faults.add(fault)
+    order = stage.new_order(LINES, tags=[REPLACEMENT])
+    stage.wait_for(lambda: [one.state for one in stage.effects("shopify.cancel_order")] == ["parked"])
+    with stage.runtime.database.write() as session:
+        drop_effect(session, stage.shop_id, stage.effects("shopify.cancel_order")[0].id, "Asha")
+    stage.settle()
+    assert sorted(stage.shopify_order(order)["tags"]) == sorted([REPLACEMENT, "qc_bad"])
+    assert stage.exchange(order["id"]).hold_decided
+    assert stage.oms_calls(order) == []
 
 
 def test_an_order_others_still_hold_stays_held_for_oms(stage: Stage) -> None:
