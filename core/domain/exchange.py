@@ -6,10 +6,12 @@ arrive in any order, doubled or late, and end in the same state.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
 from core.domain.plan import PlanKind
+from core.domain.returns import CountsAs
 
 
 class State(StrEnum):
@@ -75,7 +77,7 @@ class Facts:
     too_late: bool  # in review, as QC changed its mind after our release or cancel had begun: what lands is our act
     stuck: bool  # in review, and nothing has come that could end it without a person
     acted: bool  # we have begun to carry it out
-    outdated: bool  # lines were cut, and by now the plan is to leave others of them
+    outdated: bool  # lines were cut, and by now the plan is to leave others of them, or all
     ours: bool  # it is ours to carry out, and not a partner's
     plan: PlanKind
     cut_done: bool  # the plan's cuts, if any, are visible in the quantities
@@ -102,7 +104,7 @@ def read_signal(facts: Facts) -> Signal:
         (facts.refuted and facts.plan is PlanKind.WAIT and not facts.acted, Signal.DEADLINE_REFUTED),
         (facts.underway is facts.plan and not facts.outdated, Signal.UNDER_WAY),
         (facts.by_deadline and facts.plan is PlanKind.WAIT and not facts.refuted, Signal.UNDER_WAY),
-        (facts.underway is not None and facts.acted, Signal.CHANGED_TOO_LATE),
+        (facts.outdated or (facts.underway is not None and facts.acted), Signal.CHANGED_TOO_LATE),
         (facts.underway is not None and facts.plan is PlanKind.WAIT, Signal.MORE_UNITS),
         (facts.plan is PlanKind.RELEASE, Signal.TO_RELEASE),
         (facts.plan is PlanKind.CANCEL and facts.in_order, Signal.IN_ORDER),
@@ -149,6 +151,7 @@ LACKING = ("never_held", "return_ended")
 FOR_PERSON = ("changed_too_late", "partner_overdue", "held_by_hand")
 
 _OVER = State.OVERRIDDEN
+_CHANGED = Move(State.REVIEW, "changed_too_late", "what QC says has changed after we had begun to act on it")
 _ACT: dict[Signal, Move] = {
     Signal.TO_RELEASE: Move(State.RELEASING, "qc_passed", "every returned unit passed QC"),
     Signal.TO_CANCEL: Move(State.CANCELLING, "qc_failed", "the returned units failed QC"),
@@ -162,6 +165,7 @@ _ACT: dict[Signal, Move] = {
 }
 _WAITING_STEPS: dict[Signal, Move] = {
     **_ACT,
+    Signal.CHANGED_TOO_LATE: _CHANGED,  # a line was cut early, and would not be now
     Signal.CANCELLED_IN_SHOPIFY: Move(
         _OVER, "cancelled_by_hand", "the order was cancelled in Shopify before a verdict"
     ),
@@ -215,7 +219,6 @@ def _settled_row(default: str, reheld: Move | None = None) -> dict[Signal, Step]
     return row
 
 
-_CHANGED = Move(State.REVIEW, "changed_too_late", "what QC says has changed after we had begun to act on it")
 _MORE_UNITS = Move(State.AWAITING_VERDICT, "more_units", "more units came to light, and not all have a verdict")
 _DEADLINE_LIFTED = Move(
     State.REVIEW, "verdict_overdue", "the verdicts are late, and the settings no longer decide without them"
@@ -271,6 +274,7 @@ TABLE: dict[State, dict[Signal, Step]] = {
         cut_and_lifted=Move(_OVER, "lifted_by_hand", "the hold was lifted in Shopify"),
         lifted_in_shopify=Move(_OVER, "lifted_by_hand", "the hold was lifted in Shopify"),
         fulfilled=Move(_OVER, "fulfilled_by_hand", "the order was fulfilled in Shopify"),
+        changed_too_late=_CHANGED,
         **{signal.value: step for signal, step in (_ACT | _PROGRESS).items()},
     ),
     State.RELEASED: _settled_row("the order is free", _REHELD),
@@ -283,3 +287,10 @@ TABLE: dict[State, dict[Signal, Step]] = {
 def decide(state: State, signal: Signal) -> Step:
     """The cell of the table. Every cell exists."""
     return TABLE[state][signal]
+
+
+def is_end_refuted(state: State, plan: PlanKind, news: Collection[CountsAs], *, cut_done: bool) -> bool:
+    """True when a first verdict that came after the end speaks against it, and all of them do not ask for it."""
+    if state in (State.RELEASED, State.PARTLY_CANCELLED):
+        return any(one is not CountsAs.PASS for one in news) and not (plan is PlanKind.CUT and cut_done)
+    return state is State.CANCELLED and any(one is not CountsAs.FAIL for one in news) and plan is not PlanKind.CANCEL

@@ -105,7 +105,7 @@ def read_facts(scene: Scene, case: Case) -> Facts:
         too_late=exchange.code == "changed_too_late" and has_sealed_fate(scene, order.id),
         stuck=_is_stuck(scene, case),
         acted=has_acted(scene, order.id),
-        outdated=case.plan.kind is PlanKind.CUT and is_cut_outdated(scene, order.id, case.plan.left, case.cuts),
+        outdated=_is_outdated(scene, case),
         ours=is_ours(scene, exchange),
         plan=case.plan.kind,
         cut_done=not case.cuts,
@@ -120,6 +120,14 @@ def _is_deadline_lifted(scene: Scene, exchange: Exchange) -> bool:
     qc = scene.settings.qc
     stands = qc.actor == "app" and _BY_DEADLINE.get(exchange.code) == qc.on_deadline
     return exchange.decided_by == DEADLINE and exchange.code in _BY_DEADLINE and not stands
+
+
+def _is_outdated(scene: Scene, case: Case) -> bool:
+    """Lines were cut that would not be now; or the plan, while carried out, asks for cuts nobody has asked for."""
+    if case.plan.kind not in (PlanKind.CUT, PlanKind.RELEASE):
+        return False
+    asked = case.cuts if case.exchange.code in UNDERWAY else {}
+    return is_cut_outdated(scene, case.order.id, case.plan.left, asked)
 
 
 def _is_refuted(case: Case) -> bool:

@@ -7,11 +7,11 @@ from sqlalchemy.orm import Session
 
 from core.db import db_now
 from core.domain.effects import PARTNER_REPORT_QC
-from core.domain.exchange import SETTLED, WAITING, Move, State
-from core.domain.returns import UnitVerdict, VerdictReport
+from core.domain.exchange import SETTLED, WAITING, Move, State, is_end_refuted
+from core.domain.returns import UnitVerdict, VerdictReport, weigh
 from core.flows.acts import has_acted
 from core.flows.exchanges import find_exchange, move
-from core.flows.facts import open_case
+from core.flows.facts import DEADLINE, open_case
 from core.flows.linking import find_linked_orders
 from core.flows.orders import load_order
 from core.flows.reports import reconsider_linked
@@ -43,8 +43,11 @@ def record_verdicts(scene: Scene, report: VerdictReport, event_id: int) -> Outco
     changed = [one.item_code for one in news if one.item_code in latest]
     late = changed and _note_changes_too_late(scene, report.return_code, changed)
     moved = reconsider_linked(scene, report.return_code)
+    against = _note_against_end(scene, report.return_code, [one for one in news if one.item_code not in latest])
     if late:
         return parked(f"QC changed its verdict on {', '.join(changed)} after we had acted: a person must look")
+    if against:
+        return parked(f"return {report.return_code}: {against}: a person must look")
     linked = f"{moved} exchange(s) moved" if moved else "no exchange moved"
     return handled(f"{len(news)} verdict(s) of return {report.return_code}; {linked}")
 
@@ -68,6 +71,25 @@ def _note_changes_too_late(scene: Scene, return_code: str, item_codes: list[str]
             move(scene, open_case(scene, exchange, order), Move(State.REVIEW, "changed_too_late", why))
             found = True
     return found
+
+
+def _note_against_end(scene: Scene, return_code: str, first: list[UnitVerdict]) -> str | None:
+    """Write a first verdict into the history of exchanges that were over before it, and not as it asks.
+
+    A deadline decides without verdicts, and units may come to light late; what a person decided is theirs.
+    """
+    reasons, said = scene.settings.qc.counted_reasons, None
+    for order_id in find_linked_orders(scene.session, scene.shop_id, return_code):
+        exchange = find_exchange(scene.session, scene.shop_id, order_id)
+        order = load_order(scene.session, scene.shop_id, order_id)
+        if exchange is None or order is None or exchange.decided_by not in (None, DEADLINE):
+            continue
+        case, state = open_case(scene, exchange, order), State(exchange.state)
+        if is_end_refuted(state, case.plan.kind, {weigh(one, reasons) for one in first}, cut_done=not case.cuts):
+            words = ", ".join(f"{one.item_code} {one.verdict}" for one in first)
+            said = f"QC says {words} after the order was {state.replace('_', ' ')}"
+            write_history(scene, exchange, said, "changed_too_late")
+    return said
 
 
 def _write(session: Session, return_id: int, verdicts: list[UnitVerdict], event_id: int) -> None:

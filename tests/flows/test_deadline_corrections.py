@@ -8,6 +8,7 @@ import pytest
 
 from tests.flows.stage import HOLD, Stage
 from tests.flows.test_mixed import TWO
+from tests.flows.test_watch_deadlines import history
 from tests.flows.watch_stage import await_verdict, go_by, on_sqlite, run_duty
 from tests.one_by_one import think
 
@@ -64,3 +65,40 @@ def test_what_was_stopped_goes_on_by_itself_once_all_verdicts_are_there(stage: S
     stage.settle()
     assert stage.state(order) == ("released", "released")
     assert HOLD not in stage.shopify_order(order)["tags"]
+
+
+@pytest.mark.parametrize(
+    ("decision", "said", "end"), [("cancel", "PASS", "cancelled"), ("release", "FAIL", "released")]
+)
+def test_a_first_verdict_against_what_a_deadline_has_done_is_shown_to_a_person(
+    stage: Stage, decision: str, said: str, end: str
+) -> None:
+    stage.configure({"qc": {"on_deadline": decision}})
+    order = await_verdict(stage, TWO)
+    go_by(stage, 5.1)
+    run_duty(stage, "deadlines")
+    stage.settle()
+    assert stage.state(order)[0] == end
+    stage.judge({"A": said})
+    stage.settle()
+    assert stage.state(order)[0] == end
+    event = stage.events("processing_update")[-1]
+    assert event.outcome == "parked"
+    assert f"A {said} after the order was {end}" in (event.reason or "")
+    assert history(stage, "changed_too_late") == [None]
+
+
+@on_sqlite
+@pytest.mark.parametrize(("decision", "said"), [("cancel", "FAIL"), ("release", "PASS")])
+def test_a_first_verdict_that_agrees_with_what_a_deadline_has_done_is_not(
+    stage: Stage, decision: str, said: str
+) -> None:
+    stage.configure({"qc": {"on_deadline": decision}})
+    await_verdict(stage, TWO)
+    go_by(stage, 5.1)
+    run_duty(stage, "deadlines")
+    stage.settle()
+    stage.judge({"A": said})
+    stage.settle()
+    assert stage.events("processing_update")[-1].outcome == "handled"
+    assert history(stage, "changed_too_late") == []

@@ -71,3 +71,47 @@ def test_a_full_body_that_names_the_same_piece_otherwise_adds_none(stage: Stage)
     stage.settle()
     assert stage.state(order)[0] == "released"
     assert "came to light" not in (stage.events("return_order")[-1].reason or "")
+
+
+def test_a_unit_that_comes_to_light_and_fails_after_the_release_is_shown_to_a_person(stage: Stage) -> None:
+    order = order_two(stage)
+    notify(stage, {"A": "SKU-A"})
+    judge(stage, {"A": "PASS"})
+    assert stage.state(order)[0] == "released"
+    stage.push_return(TWO, awbNumber="AWB-1")
+    stage.settle()
+    judge(stage, {"B": "FAIL"})
+    assert stage.state(order)[0] == "released"
+    assert stage.events("processing_update")[-1].outcome == "parked"
+
+
+def cut_early(stage: Stage, code: str) -> dict[str, Any]:
+    """A's line is cut by a FAIL under this code, while B has no verdict yet."""
+    stage.configure({"qc": {"wait_for": "each_unit"}})
+    order = order_two(stage)
+    stage.push_return({"A": f"SKU-{code}", "B": "SKU-B"})
+    stage.settle()
+    judge(stage, {code: "FAIL"})
+    assert quantities(stage, order) == {"NEW-A": 0, "NEW-B": 1}
+    return order
+
+
+def is_asked(stage: Stage, order: dict[str, Any]) -> bool:
+    """A person is asked, and the order is held."""
+    return stage.state(order)[0] == "review" and HOLD in stage.shopify_order(order)["tags"]
+
+
+def test_a_line_cut_early_by_a_stray_verdict_whose_unit_passes_is_shown_to_a_person(stage: Stage) -> None:
+    order = cut_early(stage, "X9")
+    judge(stage, {"A": "PASS"})
+    judge(stage, {"B": "PASS"})
+    assert is_asked(stage, order)
+
+
+def test_a_line_cut_early_for_a_reason_that_now_passes_is_shown_to_a_person(stage: Stage) -> None:
+    order = cut_early(stage, "A")
+    stage.configure({"qc": {"wait_for": "each_unit", "reasons": {"STAIN_DAMAGE": "pass"}}})
+    stage.settle()
+    judge(stage, {"B": "PASS"})
+    assert is_asked(stage, order)
+    assert stage.state(order)[1] == "changed_too_late"

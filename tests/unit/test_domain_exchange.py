@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from core.domain.exchange import LACKING, TABLE, Facts, Move, Signal, State, Stay, decide, read_signal
+from core.domain.exchange import LACKING, TABLE, Facts, Move, Signal, State, Stay, decide, is_end_refuted, read_signal
 from core.domain.plan import PlanKind
+from core.domain.returns import CountsAs
 
 
 @pytest.mark.parametrize("state", State)
@@ -70,6 +71,27 @@ def test_what_a_deadline_decided_ends_with_a_verdict_against_it(underway: PlanKi
     assert read_signal(stands) is Signal.UNDER_WAY
     assert read_signal(replace(stands, refuted=True)) is Signal.DEADLINE_REFUTED
     assert read_signal(replace(stands, refuted=True, acted=True)) is Signal.CHANGED_TOO_LATE
+
+
+@pytest.mark.parametrize("plan", [PlanKind.RELEASE, PlanKind.CUT])
+def test_a_line_cut_early_that_would_not_be_cut_now_is_for_a_person(plan: PlanKind) -> None:
+    waits = make_facts(plan=plan, acted=True, goods_arrived=True)
+    assert read_signal(waits) in (Signal.TO_RELEASE, Signal.TO_CUT)
+    assert read_signal(replace(waits, outdated=True)) is Signal.CHANGED_TOO_LATE
+
+
+def test_an_end_is_refuted_only_by_what_all_verdicts_do_not_ask_for() -> None:
+    passed, failed = {CountsAs.PASS}, {CountsAs.FAIL}
+    for end in (State.RELEASED, State.PARTLY_CANCELLED):
+        assert is_end_refuted(end, PlanKind.WAIT, failed, cut_done=True)
+        assert not is_end_refuted(end, PlanKind.WAIT, passed, cut_done=True)
+        assert is_end_refuted(end, PlanKind.CUT, failed, cut_done=False)
+        assert not is_end_refuted(end, PlanKind.CUT, failed, cut_done=True)
+    assert is_end_refuted(State.CANCELLED, PlanKind.RELEASE, passed, cut_done=True)
+    assert not is_end_refuted(State.CANCELLED, PlanKind.CANCEL, passed, cut_done=True)
+    assert not any(
+        is_end_refuted(state, plan, set(), cut_done=False) for state, plan in itertools.product(State, PlanKind)
+    )
 
 
 def make_facts(**said: Any) -> Facts:

@@ -75,7 +75,7 @@ waits_for_person     | .   .   .  | .    Oh | .    .  | Oh   | .   | .
 deadline_lifted      | .   .   .  | Vd   Oh | Vd   .  | Oh   | .   | .
 deadline_refuted     | .   .   .  | Vd   Oh | Vd   .  | Oh   | .   | .
 under_way            | .   .   .  | .    Oh | .    .  | Oh   | .   | .
-changed_too_late     | .   .   .  | Vl   Oh | Vl   .  | Oh   | .   | .
+changed_too_late     | Vl  Vl  Vl | Vl   Oh | Vl   .  | Oh   | Vl  | .
 more_units           | .   .   .  | Am   Oh | Am   .  | Oh   | .   | .
 to_release           | Rq  Rq  Rq | .    Oh | Rq   .  | Oh   | Rq  | .
 to_cancel            | Cq  Cq  Cq | Cq   Oh | Cq   .  | Oh   | Cq  | .
@@ -132,7 +132,7 @@ def list_facts() -> Iterator[Facts]:
             said = dict(zip((*flags, *BY_WHOM), (*values, *by_whom), strict=True))
             if said["too_late"] and not (said["stuck"] and said["acted"]):
                 continue
-            if said["outdated"] and not (said["acted"] and plan is PlanKind.CUT):
+            if said["outdated"] and not (said["acted"] and plan in (PlanKind.CUT, PlanKind.RELEASE)):
                 continue
             if not (said["stuck"] if underway else said["refuted"]):
                 yield Facts(plan=plan, underway=underway, **said)
@@ -159,6 +159,8 @@ def expect_signal(facts: Facts) -> str:
     stands = facts.by_deadline and facts.plan == "wait" and not facts.refuted
     if (facts.underway == facts.plan and not facts.outdated) or stands:
         return "under_way"
+    if facts.outdated:
+        return "changed_too_late"
     if facts.underway and (facts.acted or facts.plan == "wait"):
         return "changed_too_late" if facts.acted else "more_units"
     if facts.plan == "cancel":
@@ -230,5 +232,6 @@ def test_what_the_table_can_reach() -> None:
             assert {one.code for one in moves if one.to in WAITING} <= {"more_units"}
         if state in SETTLED:
             assert {one.to for one in moves} <= {State.OVERRIDDEN}
-        again = {"qc_unclear", "in_order_exchange"}  # other verdicts came, and they too ask for a person
+        # other verdicts came, and they too ask for a person
+        again = {"qc_unclear", "in_order_exchange", "changed_too_late"}
         assert all(one.to is not state or one.code in {*UNDERWAY, *again} for one in moves)
