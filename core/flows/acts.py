@@ -7,6 +7,7 @@ failed lines). They share one lane, so a cut that was asked for first is done be
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Select, select
@@ -19,7 +20,7 @@ from core.domain.effects import (
     SHOPIFY_TAG_ORDER,
     EffectKind,
 )
-from core.domain.orders import FulfillmentOrder, OrderSnapshot
+from core.domain.orders import FulfillmentOrder, OrderSnapshot, is_bound, is_held
 from core.flows.scene import Scene
 from core.models import Effect, Order
 from core.relay.outbox import SENDABLE, Wanted, find_last, want, withdraw
@@ -107,6 +108,12 @@ def want_rejected_tag(scene: Scene, order_id: int) -> None:
     tag = scene.settings.exchange.rejected_tag
     if tag:
         _want(scene, SHOPIFY_TAG_ORDER, mark_of(order_id), order_id, {"add": [tag], "remove": []}, once=True)
+
+
+def is_held_by_us(scene: Scene, order: OrderSnapshot) -> bool:
+    """Held by our tag, or a native exchange by our fulfillment hold; what others hold it by does not count."""
+    ours = replace(scene.settings.exchange.hold_tags, others=())
+    return is_held(order.tags, ours) or (order.in_order and is_bound(order))
 
 
 def withdraw_acts(scene: Scene, order_id: int, why: str, *, keep_hold: bool = False) -> None:

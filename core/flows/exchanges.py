@@ -13,12 +13,13 @@ from sqlalchemy.orm import Session
 
 from core.db import db_now
 from core.domain.exchange import SETTLED, UNDERWAY, WAITING, Move, State, decide, read_signal
-from core.domain.orders import Fulfillment, OrderSnapshot, has_tag, is_bound, is_held
+from core.domain.orders import Fulfillment, OrderSnapshot, has_tag, is_held
 from core.domain.plan import PlanKind
 from core.flows.acts import (
     cut_of,
     fate_of,
     is_act_wanted,
+    is_held_by_us,
     is_release_in_doubt,
     keep_binding,
     want_cancel,
@@ -66,21 +67,32 @@ def _select_exchange(shop_id: int, order_id: int) -> Select[Exchange]:
 def note_replacement(scene: Scene, order: OrderSnapshot) -> Exchange:
     """Know an order as a replacement order: start its exchange, link the returns it names, hold it if it should be."""
     exchange = find_exchange(scene.session, scene.shop_id, order.id)
+    first_sight = exchange is None
     if exchange is None:
         exchange = _start(scene, order)
-    held = is_held(order.tags, scene.settings.exchange.hold_tags) or (order.in_order and is_bound(order))
-    exchange.seen_held = (exchange.seen_held or held) and not _may_lift_itself(scene, exchange)
-    if held:
-        exchange.hold_decided = False  # the tag stands for itself now
-    elif order.in_order:
-        _decide_binding(scene, exchange, order)
-    elif _should_hold(scene, exchange, order):
-        exchange.hold_decided = True
-        want_hold(scene, order.id)
-        write_history(scene, exchange, "it came without the hold tag: we put it on", "hold_applied")
+    _note_hold(scene, exchange, order, first_sight=first_sight)
     link_returns(scene, exchange, order.return_codes, order.link_rule)
     link_by_original(scene, exchange, [order.name, str(order.id)] if order.in_order else [order.original_order])
     return exchange
+
+
+def _note_hold(scene: Scene, exchange: Exchange, order: OrderSnapshot, *, first_sight: bool) -> None:
+    """Whether it is held, and whether it is to be. A tag of somebody else's at first sight is no hold of ours: theirs
+    goes when their reason does, and the goods may still be on their way.
+    """
+    ours = is_held_by_us(scene, order)
+    held = ours or is_held(order.tags, scene.settings.exchange.hold_tags)
+    lacks = not ours and not order.in_order and (first_sight or not held)
+    given = lacks and _should_hold(scene, exchange, order)
+    exchange.seen_held = (exchange.seen_held or held) and not _may_lift_itself(scene, exchange)
+    if given:
+        exchange.hold_decided = True
+        want_hold(scene, order.id)
+        write_history(scene, exchange, "it came without the hold tag: we put it on", "hold_applied")
+    elif ours:
+        exchange.hold_decided = False  # the hold stands for itself now
+    elif order.in_order and not held:
+        _decide_binding(scene, exchange, order)
 
 
 def _may_lift_itself(scene: Scene, exchange: Exchange) -> bool:
@@ -125,7 +137,7 @@ def _decide_binding(scene: Scene, exchange: Exchange, order: OrderSnapshot) -> N
 
 
 def _should_hold(scene: Scene, exchange: Exchange, order: OrderSnapshot) -> bool:
-    """F4: a replacement order that came without the hold tag is held, if new, untouched and never released."""
+    """F4: a replacement order that came without our hold tag is held, if new, untouched and never released."""
     rules = scene.settings.exchange
     live_since = scene.session.scalars(select(Shop.live_since).where(Shop.id == scene.shop_id)).one()
     return (
@@ -188,7 +200,7 @@ def _keep_act(scene: Scene, case: Case) -> None:
 def _keep_hold(scene: Scene, case: Case) -> None:
     """A hold that was decided and never written is wanted again when the release that took its place is taken back."""
     exchange, order = case.exchange, case.order
-    unwritten = exchange.hold_decided and not is_held(order.tags, scene.settings.exchange.hold_tags)
+    unwritten = exchange.hold_decided and not is_held_by_us(scene, order)
     if unwritten and not order.in_order and exchange.state in (*WAITING, State.REVIEW):
         want_hold(scene, order.id)
 

@@ -154,6 +154,41 @@ def test_an_order_others_still_hold_stays_held_for_oms(stage: Stage) -> None:
     assert stage.state(order)[0] == "released"
 
 
+def test_an_order_that_others_hold_is_given_our_tag_too(stage: Stage) -> None:
+    stage.configure({"exchange": {"other_hold_tags": ["fraud_check"]}})
+    order = stage.new_order(LINES, tags=[REPLACEMENT, "fraud_check"])
+    stage.push_return({"A": "S"})
+    stage.settle()
+    assert HOLD in stage.shopify_order(order)["tags"]
+    stage.sandbox.shopify.edit_tags(stage.shop, order["id"], [], ["fraud_check"])
+    stage.settle()
+    assert stage.state(order) == ("awaiting_goods", "return_known")
+    assert stage.oms_calls(order) == []
+    finish(stage)
+    assert stage.state(order)[0] == "released"
+
+
+def test_our_hold_is_still_to_come_while_others_hold_the_order(stage: Stage) -> None:
+    stage.configure({"exchange": {"other_hold_tags": ["fraud_check"]}})
+    stage.sandbox.shopify.faults.add({"match": "AddTags", "status": 429, "headers": {"Retry-After": "1"}, "times": 2})
+    order = stage.new_order(LINES, tags=[REPLACEMENT, "fraud_check"])
+    stage.wait_for(lambda: any(one.reason for one in stage.effects("shopify.tag_order")))
+    stage.sandbox.shopify.edit_tags(stage.shop, order["id"], ["vip"], ["fraud_check"])
+    stage.settle()
+    assert HOLD in stage.shopify_order(order)["tags"]
+    assert stage.state(order) == ("awaiting_return", "nothing_known")
+
+
+def test_our_tag_taken_off_by_hand_stays_off_while_others_hold_the_order(stage: Stage) -> None:
+    stage.configure({"exchange": {"other_hold_tags": ["fraud_check"]}})
+    order = stage.new_order(LINES, tags=[REPLACEMENT, "fraud_check"])
+    stage.settle()
+    stage.sandbox.shopify.edit_tags(stage.shop, order["id"], [], [HOLD])
+    stage.settle()
+    assert HOLD not in stage.shopify_order(order)["tags"]
+    assert stage.oms_order(order)["on_hold"]
+
+
 def holds(stage: Stage, order: dict[str, Any]) -> list[str]:
     """Handles of the fulfillment holds on an order."""
     return sorted(one["handle"] or "-" for one in stage.shopify_order(order)["holds"])
