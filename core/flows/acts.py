@@ -20,7 +20,7 @@ from core.domain.effects import (
     SHOPIFY_TAG_ORDER,
     EffectKind,
 )
-from core.domain.orders import FulfillmentOrder, OrderSnapshot, is_bound, is_held
+from core.domain.orders import FulfillmentOrder, OrderSnapshot, has_tag, is_bound, is_held
 from core.flows.scene import Scene
 from core.models import Effect, Order
 from core.relay.outbox import SENDABLE, Wanted, find_last, want, withdraw
@@ -116,6 +116,24 @@ def is_held_by_us(scene: Scene, order: OrderSnapshot) -> bool:
     return is_held(order.tags, ours) or (order.in_order and is_bound(order))
 
 
+def is_held_at_fulfillment(scene: Scene, order: OrderSnapshot) -> bool:
+    """Whether a fulfillment hold alone holds it: a native exchange's, where the merchant wants one and one can be."""
+    able = any(one.ours or one.holdable for one in order.fulfillment_orders or ())
+    return order.in_order and scene.settings.exchange.fulfillment_hold and able
+
+
+def may_carry_tag(scene: Scene, order: OrderSnapshot, *, again: bool) -> bool:
+    """A native exchange has no hold tag, unless somebody put it on, or we did where no fulfillment hold could.
+
+    `again`: its release was decided before; a tag that nothing was decided about then was put on since, and is theirs.
+    """
+    fate = find_last(scene.session, scene.shop_id, fate_of(order.id)) if order.in_order else None
+    if fate is None:
+        tagged = has_tag(order.tags, scene.settings.exchange.hold_tag)
+        return not order.in_order or (tagged and not again)
+    return (fate.started and _is_hold(scene, fate)) or has_tag(order.tags, scene.settings.exchange.hold_tag)
+
+
 def withdraw_acts(scene: Scene, order_id: int, why: str, *, keep_hold: bool = False) -> None:
     """Take back whatever was not begun; a hold of ours only when the order's fate is settled (`keep_hold` False)."""
     keeps = keep_hold and _is_hold(scene, find_last(scene.session, scene.shop_id, fate_of(order_id)))
@@ -151,12 +169,12 @@ def has_sealed_fate(scene: Scene, order_id: int) -> bool:
 
 
 def is_release_in_doubt(scene: Scene, order_id: int) -> bool:
-    """True when the last that was begun about the hold tag is a release that was not read back: a tag that we last saw
-    on may be off by now, and nobody but us took it off."""
+    """True when the last that was begun about our hold is a release that was not read back: a hold that we last saw on
+    may be off by now, and nobody but us took it off."""
     for fate in scalars(scene.session, _select_decisions(scene.shop_id, fate_of(order_id))):
         if fate.started and fate.kind == SHOPIFY_TAG_ORDER.name:
             return fate.state != "done" and not _is_hold(scene, fate)
-    return False
+    return _is_native(scene, order_id) and _is_in_doubt(scene, order_id, SHOPIFY_RELEASE_ORDER)
 
 
 def _is_native(scene: Scene, order_id: int) -> bool:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from core.domain.exchange import Move, State
-from core.domain.orders import OrderSnapshot, is_held
+from core.domain.orders import OrderSnapshot
 from core.errors import Outdated, Permanent
-from core.flows.acts import is_release_in_doubt, want_hold
+from core.flows.acts import is_held_at_fulfillment, is_held_by_us, is_release_in_doubt, want_hold
 from core.flows.audit import DECIDED, audit
 from core.flows.exchanges import find_exchange, move, reconsider
 from core.flows.facts import open_case, stands_held
@@ -39,9 +39,8 @@ def decide_exchange(
         exchange.seen_held = False  # what they saw off, or our own release takes off, is not lifted against them
     why = f"{actor} decided: {decision}" + (f" ({note})" if note else "")
     move(scene, open_case(scene, exchange, order), Move(to, code, why), actor)
-    if decision == "hold" and not is_held(order.tags, scene.settings.exchange.hold_tags):
-        exchange.hold_decided = True
-        want_hold(scene, order_id)
+    if decision == "hold":
+        _keep_on_hold(scene, exchange, order)
     detail = {"decision": decision, "code": code, "mode": scene.settings.mode}
     audit(scene.session, scene.shop_id, actor, DECIDED, f"order {order_id}", **detail)
     reconsider(scene, exchange, order)
@@ -54,6 +53,15 @@ def _load(scene: Scene, order_id: int) -> tuple[Exchange, OrderSnapshot]:
     if exchange is None or order is None:
         raise Permanent("no such exchange")
     return exchange, order
+
+
+def _keep_on_hold(scene: Scene, exchange: Exchange, order: OrderSnapshot) -> None:
+    """Put our hold on where it is not, or may be off by a release of ours; at fulfillment `reconsider` does that."""
+    if is_held_by_us(scene, order) and not is_release_in_doubt(scene, order.id):
+        return
+    exchange.hold_decided = True
+    if not is_held_at_fulfillment(scene, order):
+        want_hold(scene, order.id)
 
 
 def _refuse_impossible(order: OrderSnapshot, decision: str) -> None:

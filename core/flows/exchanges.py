@@ -19,9 +19,11 @@ from core.flows.acts import (
     cut_of,
     fate_of,
     is_act_wanted,
+    is_held_at_fulfillment,
     is_held_by_us,
     is_release_in_doubt,
     keep_binding,
+    may_carry_tag,
     want_cancel,
     want_cut,
     want_hold,
@@ -90,7 +92,8 @@ def _note_hold(scene: Scene, exchange: Exchange, order: OrderSnapshot, *, first_
         want_hold(scene, order.id)
         write_history(scene, exchange, "it came without the hold tag: we put it on", "hold_applied")
     elif ours:
-        exchange.hold_decided = False  # the hold stands for itself now
+        # the hold stands for itself now, unless our own release may have taken it off since
+        exchange.hold_decided = exchange.hold_decided and is_release_in_doubt(scene, order.id)
     elif order.in_order and not held:
         _decide_binding(scene, exchange, order)
 
@@ -192,7 +195,7 @@ def _keep_act(scene: Scene, case: Case) -> None:
         withdraw_acts(scene, order_id, "it is no longer for us to act", keep_hold=True)
     elif not is_act_wanted(scene, order_id):
         if exchange.state == State.RELEASING:
-            _release(scene, case)
+            _release(scene, case, again=True)
         elif exchange.state == State.CANCELLING:
             _cancel(scene, case)
 
@@ -201,7 +204,7 @@ def _keep_hold(scene: Scene, case: Case) -> None:
     """A hold that was decided and never written is wanted again when the release that took its place is taken back."""
     exchange, order = case.exchange, case.order
     unwritten = exchange.hold_decided and not is_held_by_us(scene, order)
-    if unwritten and not order.in_order and exchange.state in (*WAITING, State.REVIEW):
+    if unwritten and not is_held_at_fulfillment(scene, order) and exchange.state in (*WAITING, State.REVIEW):
         want_hold(scene, order.id)
 
 
@@ -235,16 +238,16 @@ def _audit_own(scene: Scene, order_id: int, decision: str, code: str) -> None:
     audit(scene.session, scene.shop_id, SYSTEM, DECIDED, f"order {order_id}", **detail)
 
 
-def _release(scene: Scene, case: Case) -> None:
+def _release(scene: Scene, case: Case, *, again: bool = False) -> None:
     """A person's release, and a deadline's, is of the whole order; a verdict's may come behind a cut."""
     if not is_ours(scene, case.exchange):
         return
     case.exchange.seen_held = True
     if case.exchange.decided_by is not None or case.plan.kind is not PlanKind.CUT:
         withdraw_acts(scene, case.order.id, "the whole order is released")
-    if case.order.in_order:  # it has no tag: its fulfillment hold is taken off
+    if case.order.in_order:  # its fulfillment hold is taken off
         case.exchange.hold_decided = False
-    else:
+    if may_carry_tag(scene, case.order, again=again):
         want_release(scene, case.order.id)
 
 

@@ -1,4 +1,4 @@
-"""A person's cancel of an order whose hold is off already, or comes off by a release of ours, is carried out."""
+"""What a person decides about an order whose hold is off already, or comes off by a release of ours, is carried out."""
 
 from __future__ import annotations
 
@@ -99,3 +99,16 @@ def test_a_hold_that_staff_lift_while_the_cancel_waits_is_still_theirs(stage: St
     stage.settle()
     assert stage.state(order) == ("overridden", "lifted_by_hand")
     assert stage.shopify_order(order)["cancel_requests"] == 0
+
+
+def test_a_person_who_keeps_the_hold_has_it_again_where_our_own_release_took_it_off(stage: Stage) -> None:
+    order = pass_unanswered(stage)
+    stage.decide(order, "hold", expected="releasing")
+    hear_of(stage, order)
+    make_due(stage, TAG)
+    stage.settle()
+    assert stage.state(order) == ("review", "held_by_hand")
+    assert HOLD in stage.shopify_order(order)["tags"]
+    told = stage.oms_order(order)
+    assert told is not None
+    assert told["on_hold"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.flows.stage import HOLD, Stage
+from tests.flows.test_late_and_native import make_native
 from tests.flows.test_mixed import line
 from tests.flows.test_native_exchanges import make_known
 from tests.flows.test_races import LATER, make_due, next_second, think_all
@@ -72,6 +73,7 @@ def test_a_release_that_was_not_sent_ends_when_a_person_keeps_the_hold(stage: St
     stage.decide(order, "hold", expected="releasing")
     let_go(stage)
     assert stage.state(order) == ("review", "held_by_hand")
+    assert stage.shopify_order(order)["tags"] == ["vip"]
     assert holds(stage, order) == ["returnbridge"]
     assert [one.state for one in stage.effects(RELEASE)] == ["superseded"]
 
@@ -119,3 +121,55 @@ def test_a_fulfillment_hold_that_was_not_sent_is_not_sent_once_the_tag_is_off(st
     stage.settle()
     assert stage.state(order) == ("overridden", "lifted_by_hand")
     assert [one.state for one in stage.effects(BIND)] == ["superseded"]
+
+
+def test_kept_on_hold_and_then_released_by_a_person(stage: Stage) -> None:
+    order = make_known(stage)
+    stage.decide(order, "hold")
+    stage.settle()
+    assert (stage.shopify_order(order)["tags"], holds(stage, order)) == (["vip"], ["returnbridge"])
+    stage.decide(order, "release")
+    stage.settle()
+    assert stage.state(order) == ("released", "released")
+    assert holds(stage, order) == []
+
+
+def test_kept_on_hold_by_a_person_after_staff_lifted_the_fulfillment_hold(stage: Stage) -> None:
+    order = make_known(stage)
+    stage.sandbox.shopify.release_holds(stage.shop, order["id"])
+    stage.settle()
+    assert stage.state(order) == ("overridden", "lifted_by_hand")
+    stage.decide(order, "hold")
+    stage.settle()
+    assert stage.state(order) == ("review", "held_by_hand")
+    assert holds(stage, order) == ["returnbridge"]
+
+
+def test_held_by_its_tag_where_no_fulfillment_hold_is_wanted_and_then_released(stage: Stage) -> None:
+    order = make_native(stage)
+    stage.decide(order, "hold")
+    stage.settle()
+    assert HOLD in stage.shopify_order(order)["tags"]
+    stage.decide(order, "release")
+    stage.settle()
+    assert stage.state(order) == ("released", "released")
+    assert stage.shopify_order(order)["tags"] == ["vip"]
+
+
+def test_one_that_carries_the_hold_tag_is_released_from_that_too(stage: Stage) -> None:
+    order = make_known(stage)
+    stage.sandbox.shopify.edit_tags(stage.shop, order["id"], [HOLD], [])
+    stage.settle()
+    stage.judge({"A": "PASS"}, forward=str(order["id"]))
+    stage.settle()
+    assert stage.state(order) == ("released", "released")
+    assert stage.shopify_order(order)["tags"] == ["vip"]
+
+
+def test_a_hold_tag_that_staff_put_on_while_it_is_released_is_theirs(stage: Stage) -> None:
+    order = pass_unsent(stage)
+    next_second()
+    stage.sandbox.shopify.edit_tags(stage.shop, order["id"], [HOLD], [])
+    think_all(stage)
+    let_go(stage)
+    assert HOLD in stage.shopify_order(order)["tags"]
