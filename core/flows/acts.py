@@ -251,7 +251,10 @@ def _keep_bound(scene: Scene, order_id: int, found: Sequence[FulfillmentOrder], 
 
 def _keep_unbound(scene: Scene, order_id: int, found: Sequence[FulfillmentOrder], *, freed: bool) -> None:
     """A hold that may be on its way is taken off as one that was seen is; one that was never sent is not sent."""
-    if any(one.ours for one in found) or _is_in_doubt(scene, order_id, SHOPIFY_HOLD_ORDER):
+    ours = any(one.ours for one in found)
+    if not ours and find_last(scene.session, scene.shop_id, binding_of(order_id)) is None:
+        return  # most orders: none was ever asked for
+    if ours or _is_in_doubt(scene, order_id, SHOPIFY_HOLD_ORDER):
         end = {"held": False, **({"freed": True} if freed else {})}
         _want(scene, SHOPIFY_RELEASE_ORDER, binding_of(order_id), order_id, end)
     else:
