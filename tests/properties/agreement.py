@@ -63,7 +63,7 @@ def _compare_state(play: Play, exchange: Any) -> list[str]:
     found = []
     if state in ("releasing", "cancelling") and play.always_app:
         found.append(f"the exchange is {state} ({exchange['code']}), and nothing is on its way")
-    if state in ("released", "partly_cancelled") and held:
+    if state in ("released", "partly_cancelled") and held and not shopify.fulfilled:  # what has shipped holds nothing
         found.append(f"the exchange is {state}, and the order is held")
     if state == "cancelled" and not gone:
         found.append("the exchange is cancelled, and the order is not")

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from core.domain.orders import OrderSnapshot
-from core.errors import Permanent
+from core.errors import Permanent, Throttled
 from core.flows import tenants
 from core.flows.decisions import decide_exchange
 from core.flows.orders import note_order
@@ -166,10 +166,13 @@ class Play:
         self.record("rms", "processing_update", json.dumps(body).encode(), inbox.FIRST)
 
     def be_slow(self) -> None:
-        """A worker reads the order, and will note it only later."""
+        """A worker reads the order, and will note it only later; Shopify may be left alone just now."""
         name = f"slow-{next(self._numbers)}"
         runtime, shop_id = self.ground.runtime, self.ground.shop_id
-        order = read_current(runtime, AdminClient(runtime), shop_id, ORDER_ID, self._exchange_rules())
+        try:
+            order = read_current(runtime, AdminClient(runtime), shop_id, ORDER_ID, self._exchange_rules())
+        except Throttled:
+            return
         assert order is not None
         self._slow[name] = replace(order, known_version=None)
 
