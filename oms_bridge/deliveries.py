@@ -22,7 +22,7 @@ from core.flows.orders import list_untold, load_oms_record, load_order, load_ver
 from core.flows.scene import Scene
 from core.flows.tenants import load_settings
 from core.models import OmsOrder
-from core.registry import Absent, Done, Job, NotNeeded
+from core.registry import Absent, Done, Job, NotNeeded, Waiting
 from core.relay.inbox import record_event
 from core.runtime import Runtime
 from core.settings import OmsSettings, Settings
@@ -57,7 +57,7 @@ class _OrderDeliverer:
     runtime: Runtime
     client: OmsClient
 
-    def look(self, job: Job, request: Any) -> Done | Absent:
+    def look(self, job: Job, request: Any) -> Done | Waiting | Absent:
         """These state absolute ends, so a repeat is harmless and no look is needed."""
         raise Ambiguous("not read back")
 
@@ -103,15 +103,18 @@ class CreateOrder(_OrderDeliverer):
             raise
         return Done(created, f"{answer.status}")
 
-    def look(self, job: Job, request: Any) -> Done | Absent:
+    def look(self, job: Job, request: Any) -> Done | Waiting | Absent:
         """`GET /search/order` wherever it may have been sent: an interrupted send left no location behind, and Shopify
-        may have routed the order elsewhere since."""
+        may have routed the order elsewhere since. One location at a time, so that a spent budget forgets none."""
         order: ForwardOrder = self.runtime.registry.readers[READ_FORWARD_ORDER](job.shop_id, int(job.about))
-        for location in _list_locations(order.location_id, request):
-            found = self._search(job, request, location)
-            if isinstance(found, Done):
-                return Done({**_make_facts(order, location, request["skus"]), **found.facts}, "found in OMS")
-        return Absent()
+        absent: list[str] = job.progress.get("absent", [])
+        left = [one for one in _list_locations(order.location_id, request) if one not in absent]
+        found = self._search(job, request, left[0]) if left else Absent()
+        if isinstance(found, Done):
+            return Done({**_make_facts(order, left[0], request["skus"]), **found.facts}, "found in OMS")
+        if len(left) > 1:
+            return Waiting(0.0, {"absent": [*absent, left[0]]}, f"not at {left[0]}: the other locations are asked")
+        return found
 
     def _search(self, job: Job, request: Any, location: str) -> Done | Absent:
         params = {"orderCode": request["head"]["orderCode"], "locationCode": location}

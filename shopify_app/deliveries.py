@@ -133,6 +133,8 @@ class CancelOrder:
             return self._end_failed(job, result)
         polls = int(job.progress.get("polls", 0)) + 1
         if polls > _MOST_POLLS:
+            if job.progress.get("lifted"):
+                holds.restore_holds(self.client, job.shop_id, int(job.about))
             raise Permanent("Shopify has been cancelling this order for half an hour: look at it there, then retry")
         return Waiting(_LATER_POLL_SECONDS if polls > 1 else _FIRST_POLL_SECONDS, {"polls": polls})
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from core.db import db_now
+from core.db import db_now, lock_row
 from core.errors import Outdated, Permanent
 from core.flows.audit import audit
-from core.models import Effect, Event
+from core.models import Effect, Event, Shop
 from core.relay.outbox import kind_of
 from core.relay.thinking import replay_event
 
@@ -30,9 +30,10 @@ def retry_effect(session: Session, shop_id: int, effect_id: int, actor: str) -> 
 
 def _note_judgement(effect: Effect) -> None:
     """Whoever retries a parked effect has read why. One in doubt they have checked, and it may be sent once more; what
-    certainly did nothing is rendered anew, for they have mended what it was refused for. A message stays as it is: what
-    it rests on may have been purged, and under one key go the same words."""
-    kept = {key: value for key, value in effect.progress.items() if key not in ("resent", "checked")}
+    certainly did nothing is rendered anew, for they have mended what it was refused for; what was looked at for long is
+    looked at for as long again. A message stays as it is: what it rests on may have been purged, and under one key go
+    the same words."""
+    kept = {key: value for key, value in effect.progress.items() if key not in ("resent", "checked", "polls")}
     effect.progress = kept if effect.unclear_since is None else {**kept, "checked": True}
     if not effect.started and not kind_of(effect).keyed:
         effect.request = None
@@ -51,6 +52,7 @@ def drop_effect(session: Session, shop_id: int, effect_id: int, actor: str) -> E
 
 
 def _load_effect(session: Session, shop_id: int, effect_id: int) -> Effect:
+    lock_row(session, Shop.id, shop_id)  # before the effect, as everybody who takes both
     query = select(Effect).where(Effect.shop_id == shop_id, Effect.id == effect_id)
     effect = session.scalars(query.with_for_update()).first()
     if effect is None:

@@ -96,14 +96,17 @@ def find_last(session: Session, shop_id: int, aspect: str) -> Effect | None:
 
 
 def is_in_doubt(session: Session, shop_id: int, aspect: str) -> bool:
-    """True when the far side was asked about an aspect without an answer, and has answered nothing newer since."""
+    """True when the far side was asked about an aspect without an answer, and has answered nothing newer since.
+
+    A person who drops an effect has looked there: their word counts as an answer.
+    """
     return scalars(session, _select_unanswered(shop_id, aspect)).first() is not None
 
 
 @prepared
 def _select_unanswered(shop_id: int, aspect: str) -> Select[int]:
     mine = (Effect.shop_id == shop_id, Effect.aspect == aspect)
-    answered = select(func.coalesce(func.max(Effect.number), 0)).where(*mine, Effect.state == "done")
+    answered = select(func.coalesce(func.max(Effect.number), 0)).where(*mine, Effect.state.in_(("done", "dropped")))
     newer = Effect.number > answered.scalar_subquery()
     return select(Effect.id).where(*mine, newer, Effect.unclear_since.isnot(None)).limit(1)
 
@@ -180,9 +183,10 @@ def withdraw(session: Session, shop_id: int, aspect: str, reason: str) -> None:
 
 def _hurry(effect: Effect) -> None:
     """What replaces it waits behind it: it is looked at as soon as it has settled, by a schedule begun anew, whatever
-    its own failures would have had it wait for."""
-    if effect.state == "pending" and not {"withdrawn", "waiting"} & effect.progress.keys():
-        effect.attempts, effect.due_at = 0, db_now()
+    its own failures would have had it wait for. So is one in doubt that waits for a person, who need not decide it."""
+    waits = effect.state == "pending" or (effect.state == "parked" and effect.unclear_since is not None)
+    if waits and not {"withdrawn", "waiting"} & effect.progress.keys():
+        effect.state, effect.attempts, effect.due_at = "pending", 0, db_now()
 
 
 @prepared

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 
@@ -125,6 +126,19 @@ def test_an_order_that_was_rerouted_meanwhile_is_found_where_it_was_sent(stage: 
     assert len(asked) == 3
     with stage.runtime.database.read() as session:
         assert [row.location_code for row in session.query(OmsOrder)] == ["WidA"]
+
+
+def test_a_budget_that_is_spent_in_between_forgets_no_location(stage: Stage) -> None:
+    stage.configure({"oms": {"locations": {str(one): f"Wid{one}" for one in range(5)}}})
+    begin(stage, "order", "drop")
+    faults = stage.sandbox.oms.faults
+    for _ in range(6):
+        faults.add({"match": "/search/order", "status": 429, "headers": {"Retry-After": "0.2"}, "times": 1})
+        stage.settle()
+    assert sends(stage, "order") == 2
+    heard = [call for call in stage.sandbox.oms.calls if call["path"] == "/search/order" and call["status"] != 429]
+    asked = [parse_qs(call["query"])["locationCode"][0] for call in heard]
+    assert sorted(asked) == ["Wid0", "Wid1", "Wid2", "Wid234", "Wid3", "Wid4"], "each was asked once"
 
 
 @pytest.mark.parametrize(("known", "needed"), [(True, False), (False, True), (None, True)])

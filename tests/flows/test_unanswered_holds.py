@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import update
 
 from core.db import db_now
+from core.flows.interventions import drop_effect
 from core.models import Effect
 from tests.flows.stage import HOLD, Stage
 from tests.flows.test_races import line, next_second, think_all
@@ -71,3 +72,29 @@ def test_a_hold_lifted_put_back_and_lifted_again_ends_free_in_oms(stage: Stage, 
     settle_unclear(stage)
     assert stage.oms_order(order)["on_hold"] is False
     assert not stage.describe_waiting_now()
+
+
+def test_a_person_who_drops_the_refused_hold_has_looked_there(stage: Stage) -> None:
+    order = lose_unhold(stage, "lose_answer")
+    edit(stage, order, hold=True)
+    think_all(stage)
+    settle_unclear(stage)
+    [refused] = stage.effects("oms.hold_order")
+    with stage.runtime.database.write() as session:
+        drop_effect(session, stage.shop_id, refused.id, "Asha")
+    next_second()
+    stage.sandbox.shopify.edit_tags(stage.shop, order["id"], ["vip"], [])
+    stage.settle()
+    assert [one.state for one in stage.effects("oms.hold_order")] == ["dropped"]
+
+
+def test_an_unhold_in_doubt_that_was_given_up_does_not_keep_the_hold_from_oms(stage: Stage) -> None:
+    order = lose_unhold(stage, "lose_answer")
+    with stage.runtime.database.write() as session:
+        doubtful = update(Effect).where(Effect.kind == "oms.unhold_order")
+        session.execute(doubtful.values(state="parked", reason="given up after 50 attempts"))
+    edit(stage, order, hold=True)
+    think_all(stage)
+    settle_unclear(stage)
+    assert [one.state for one in stage.effects("oms.unhold_order")] == ["superseded"]
+    assert stage.oms_calls(order)[-1] == "hold"
