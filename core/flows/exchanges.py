@@ -80,11 +80,11 @@ def note_replacement(scene: Scene, order: OrderSnapshot) -> Exchange:
 
 def _note_hold(scene: Scene, exchange: Exchange, order: OrderSnapshot, *, first_sight: bool) -> None:
     """Whether it is held, and whether it is to be. A tag of somebody else's at first sight is no hold of ours: theirs
-    goes when their reason does, and the goods may still be on their way.
+    goes when their reason does, and the goods may still be on their way. Where a partner acts, it is the partner's.
     """
     ours = is_held_by_us(scene, order)
     held = ours or is_held(order.tags, scene.settings.exchange.hold_tags)
-    lacks = not ours and not order.in_order and (first_sight or not held)
+    lacks = not ours and not order.in_order and (not held or (first_sight and scene.settings.qc.actor == "app"))
     given = lacks and _should_hold(scene, exchange, order)
     exchange.seen_held = (exchange.seen_held or held) and not _may_lift_itself(scene, exchange)
     if given:

@@ -179,6 +179,16 @@ def test_our_hold_is_still_to_come_while_others_hold_the_order(stage: Stage) -> 
     assert stage.state(order) == ("awaiting_return", "nothing_known")
 
 
+def test_a_partners_own_hold_gets_no_second_one_from_us_where_the_partner_acts(stage: Stage) -> None:
+    stage.configure({"qc": {"actor": "partner"}, "exchange": {"other_hold_tags": ["partner_hold"]}})
+    order = stage.new_order(LINES, tags=[REPLACEMENT, "partner_hold"])
+    stage.settle()
+    stage.sandbox.shopify.edit_tags(stage.shop, order["id"], [], ["partner_hold"])
+    stage.settle()
+    assert stage.shopify_order(order)["tags"] == [REPLACEMENT]
+    assert stage.oms_order(order)["on_hold"] is False
+
+
 def test_our_tag_taken_off_by_hand_stays_off_while_others_hold_the_order(stage: Stage) -> None:
     stage.configure({"exchange": {"other_hold_tags": ["fraud_check"]}})
     order = stage.new_order(LINES, tags=[REPLACEMENT, "fraud_check"])
