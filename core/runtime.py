@@ -111,8 +111,12 @@ class Doorbell:
             self._ringing = False
 
     def _ring_while_wanted(self) -> None:
-        while self._take_wish():
-            self.ring()
+        try:
+            while self._take_wish():
+                self.ring()
+        except Exception:  # the thread's last line: the next who rings begins anew
+            logger.exception("doorbell not rung, the sweeper will find the work")
+            self._ringing = False
 
     def _take_wish(self) -> bool:
         with self._lock:

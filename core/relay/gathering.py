@@ -59,8 +59,12 @@ class Gatherer(Generic[T]):
         return True
 
     def _work(self) -> None:
-        while batch := self._take():
-            self._commit(batch)
+        try:
+            while batch := self._take():
+                self._commit(batch)
+        except Exception:  # the thread's last line: the next delivery begins anew
+            logger.exception("deliveries could not be stored")
+            self._at_work = False
 
     def _take(self) -> list[tuple[T, Future[None]]]:
         with self._lock:

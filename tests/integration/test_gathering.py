@@ -145,6 +145,27 @@ def test_nor_is_the_bell_dumb_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
     assert rung.wait(SECONDS)
 
 
+def test_a_fault_of_ours_while_ringing_or_storing_ends_neither_for_good(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bell, rung, gatherer = Doorbell(lambda: "redis://nowhere"), threading.Event(), Gatherer(database, Store())
+    for owner, name, act in ((bell, "ring", bell.ring_soon), (gatherer, "_commit", lambda: gatherer.record("s1"))):
+        with monkeypatch.context() as patch:
+            patch.setattr(owner, name, lambda *_: 1 / 0)
+            act()
+            join("doorbell", "gatherer")
+    monkeypatch.setattr(bell, "ring", rung.set)
+    bell.ring_soon()
+    assert rung.wait(SECONDS)
+    gatherer.record("s2").result(SECONDS)
+
+
+def join(*names: str) -> None:
+    for thread in threading.enumerate():
+        if thread.name in names:
+            thread.join(SECONDS)
+
+
 @pytest.mark.parametrize("rings", [1, 50])
 def test_ringing_soon_waits_for_nobody(monkeypatch: pytest.MonkeyPatch, rings: int) -> None:
     bell, held, rung = Doorbell(lambda: "redis://nowhere"), threading.Event(), []

@@ -126,7 +126,9 @@ def live(tmp_path_factory: pytest.TempPathFactory, valkey: str) -> Iterator[Live
         }
     headers = {name: {"authUsername": one.username, "authPassword": one.password} for name, one in made.items()}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runtime.bell, "ring_soon", lambda: request.path == "/oms/seller-cancellations" and work(runtime, 5))
+        patch.setattr(
+            runtime.bell, "ring_soon", lambda: request.path == "/oms/seller-cancellations" and work(runtime, 5)
+        )
         yield Live(app, _read_schema(app), headers, keys)
     runtime.database.dispose()
 
