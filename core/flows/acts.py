@@ -174,7 +174,7 @@ def is_release_in_doubt(scene: Scene, order_id: int) -> bool:
     for fate in scalars(scene.session, _select_decisions(scene.shop_id, fate_of(order_id))):
         if fate.started and fate.kind == SHOPIFY_TAG_ORDER.name:
             return fate.state != "done" and not _is_hold(scene, fate)
-    return _is_native(scene, order_id) and _is_in_doubt(scene, order_id, SHOPIFY_RELEASE_ORDER)
+    return _is_native(scene, order_id) and _is_binding_in_doubt(scene, order_id, SHOPIFY_RELEASE_ORDER)
 
 
 def _is_native(scene: Scene, order_id: int) -> bool:
@@ -241,7 +241,7 @@ def keep_binding(scene: Scene, order: OrderSnapshot, *, held: bool, freed: bool 
 
 def _keep_bound(scene: Scene, order_id: int, found: Sequence[FulfillmentOrder], *, anew: bool) -> None:
     """Where a release of ours may have landed, a hold that is decided anew is placed again, whatever we last saw."""
-    doubted = anew and _is_in_doubt(scene, order_id, SHOPIFY_RELEASE_ORDER)
+    doubted = anew and _is_binding_in_doubt(scene, order_id, SHOPIFY_RELEASE_ORDER)
     ids = sorted(one.id for one in found if (doubted if one.ours else one.holdable))
     if ids:
         _want(scene, SHOPIFY_HOLD_ORDER, binding_of(order_id), order_id, {"held": True, "on": ids}, once=not anew)
@@ -254,7 +254,7 @@ def _keep_unbound(scene: Scene, order_id: int, found: Sequence[FulfillmentOrder]
     ours = any(one.ours for one in found)
     if not ours and find_last(scene.session, scene.shop_id, binding_of(order_id)) is None:
         return  # most orders: none was ever asked for
-    if ours or _is_in_doubt(scene, order_id, SHOPIFY_HOLD_ORDER):
+    if ours or _is_binding_in_doubt(scene, order_id, SHOPIFY_HOLD_ORDER):
         end = {"held": False, **({"freed": True} if freed else {})}
         _want(scene, SHOPIFY_RELEASE_ORDER, binding_of(order_id), order_id, end)
     else:
@@ -267,7 +267,7 @@ def _take_back(scene: Scene, order_id: int, kind: EffectKind, why: str) -> None:
         withdraw(scene.session, scene.shop_id, binding_of(order_id), why)
 
 
-def _is_in_doubt(scene: Scene, order_id: int, kind: EffectKind) -> bool:
+def _is_binding_in_doubt(scene: Scene, order_id: int, kind: EffectKind) -> bool:
     """True when the last that was begun about our fulfillment holds is of this kind, and it was not read back."""
     for one in scalars(scene.session, _select_decisions(scene.shop_id, binding_of(order_id))):
         if one.started:
