@@ -113,15 +113,17 @@ def _select_unanswered(shop_id: int, aspect: str) -> Select[int]:
 
 @prepared
 def _select_last(shop_id: int, aspect: str) -> Select[Effect]:
+    return _find_newest(shop_id, aspect)
+
+
+def _find_newest(shop_id: int, aspect: str) -> Select[Effect]:
     query = select(Effect).where(Effect.shop_id == shop_id, Effect.aspect == aspect)
     return query.order_by(Effect.number.desc()).limit(1)
 
 
 @prepared
 def _select_last_locked(shop_id: int, aspect: str) -> Select[Effect]:
-    query = select(Effect).where(Effect.shop_id == shop_id, Effect.aspect == aspect)
-    newest = query.order_by(Effect.number.desc()).limit(1).with_for_update()
-    return newest.execution_options(populate_existing=True)
+    return _find_newest(shop_id, aspect).with_for_update().execution_options(populate_existing=True)
 
 
 @prepared
