@@ -18,9 +18,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NoReturn
 
+import dotenv  # noqa: F401 - loaded once, before any fork, as what follows
+import psycopg  # noqa: F401
 import time_machine
 import uvicorn.loops.auto
-import uvicorn.protocols.http.auto  # noqa: F401 - loaded once, before any fork
+import uvicorn.protocols.http.auto  # noqa: F401
 
 import app  # noqa: F401 - as above
 from tests.crash.arming import make_hook

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import random
 import statistics
 import time
 from collections import Counter
@@ -27,6 +28,7 @@ MOST_UNREST = 2.0
 MOST_MEGABYTES = 300.0
 MOST_ATTEMPT_SECONDS = DEADLINE_SECONDS + 1.0 * SLACK  # an attempt's length is taken around its call
 _LOOSE_SECONDS = 0.2
+_DRAWS = 1000
 Place = tuple[int, str]  # shop, endpoint
 
 
@@ -115,6 +117,8 @@ def judge(street: Street, watcher: Watcher, windows: list[Window], refused: list
     print(f"connections that hostile partners saw: {sum(called.values())}: {dict(called)}")
     print(f"most connections the worker had at once: {watcher.connections}; endpoints left alone: {len(watcher.downs)}")
     print(f"p95 beside hostile guests, of p95 alone: {p95[HOSTILE] / p95[ALONE]:.2f}")
+    low, high = find_spread(list_times(mine, windows, HOSTILE), list_times(mine, windows, FRIENDLY))
+    print(f"of that beside friendly: {low:.2f} to {high:.2f} in nine of ten runs that draw from these same deliveries")
     probes = find_soonest_probe(street, watcher.downs)
     unrest = max(medians[ALONE]) / min(medians[ALONE])
     return all([
@@ -167,6 +171,16 @@ def list_times(deliveries: list[Delivery], windows: list[Window], kind: str) -> 
 def find_quantile(times: list[float], twentieth: int) -> float:
     """The time within which so many twentieths were received."""
     return statistics.quantiles(times, n=20)[twentieth - 1]
+
+
+def find_spread(these: list[float], those: list[float]) -> tuple[float, float]:
+    """How far chance alone moves the quotient of two p95 (bootstrap: deliveries drawn anew with replacement)."""
+    chance = random.Random(1)
+    quotients = [
+        find_quantile(chance.choices(these, k=len(these)), 19) / find_quantile(chance.choices(those, k=len(those)), 19)
+        for _ in range(_DRAWS)
+    ]
+    return find_quantile(quotients, 1), find_quantile(quotients, 19)
 
 
 def find_longest(street: Street) -> float:
