@@ -66,6 +66,10 @@ class OrderSnapshot:
             bool(self.lines) and all(line.current_quantity == 0 for line in self.lines)
         )
 
+    def as_ordered(self) -> OrderSnapshot:
+        """The order with every line whole, as before cancels, edits and removals."""
+        return replace(self, lines=tuple(replace(line, current_quantity=line.quantity) for line in self.lines))
+
     def same_meaning(self, other: OrderSnapshot) -> bool:
         """True when `other`, a newer reading, differs in nothing that any rule looks at; the stamp means nothing.
 

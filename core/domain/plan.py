@@ -67,10 +67,11 @@ def make_plan(
     failed = {code for code, one in counted.items() if one is CountsAs.FAIL}
     if len(counted) < len(units):
         return _plan_early(len(units) - len(counted), failed, units, lines, policy)
-    plan = _plan_judged(failed, units, lines, policy)
     unlisted = find_unlisted(units, latest, policy.reasons)
-    if unlisted and plan.kind in (PlanKind.RELEASE, PlanKind.CUT):
-        codes = ", ".join(sorted(verdict.item_code for verdict in unlisted))
+    passed = [one for one in unlisted if weigh(one, policy.reasons) is CountsAs.PASS]
+    plan = _plan_judged(failed, [*units, *(ReturnUnit(one.item_code, one.sku, None) for one in passed)], lines, policy)
+    if len(passed) < len(unlisted) and plan.kind in (PlanKind.RELEASE, PlanKind.CUT):
+        codes = ", ".join(sorted(verdict.item_code for verdict in unlisted if verdict not in passed))
         return Plan(PlanKind.REVIEW, f"QC did not pass {codes}, and the return as we know it lists no such unit")
     return plan
 

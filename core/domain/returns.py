@@ -162,7 +162,7 @@ def match_verdicts(units: Sequence[ReturnUnit], latest: Mapping[str, UnitVerdict
 def find_unlisted(
     units: Sequence[ReturnUnit], latest: Mapping[str, UnitVerdict], reasons: Mapping[str, CountsAs]
 ) -> list[UnitVerdict]:
-    """Verdicts that do not pass and that no unit accounts for: nothing is freed over a known FAIL.
+    """Verdicts that no unit accounts for: over such a FAIL nothing is freed, over such a PASS not all is cancelled.
 
     A unit that was judged under two codes accounts for both when they say the same, as far as its SKU tells.
     """
@@ -174,7 +174,7 @@ def find_unlisted(
     unlisted = []
     for one in sorted(strays, key=lambda stray: stray.item_code):
         said = (one.sku, weigh(one, reasons))
-        if said[1] is not CountsAs.PASS and not accounted[said]:
+        if not accounted[said]:
             unlisted.append(one)
         accounted[said] -= 1 if accounted[said] else 0
     return unlisted

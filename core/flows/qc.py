@@ -84,7 +84,9 @@ def _note_against_end(scene: Scene, return_code: str, first: list[UnitVerdict]) 
         order = load_order(scene.session, scene.shop_id, order_id)
         if exchange is None or order is None or exchange.decided_by not in (None, DEADLINE):
             continue
-        case, state = open_case(scene, exchange, order), State(exchange.state)
+        state = State(exchange.state)
+        # our own cancel has emptied the lines: whether one should have stayed is told by what was ordered
+        case = open_case(scene, exchange, order.as_ordered() if state is State.CANCELLED else order)
         if is_end_refuted(state, case.plan.kind, {weigh(one, reasons) for one in first}, cut_done=not case.cuts):
             words = ", ".join(f"{one.item_code} {one.verdict}" for one in first)
             said = f"QC says {words} after the order was {state.replace('_', ' ')}"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.flows.stage import HOLD, Stage
-from tests.flows.test_mixed import TWO
+from tests.flows.test_mixed import TWO, line
 from tests.flows.test_watch_deadlines import history
 from tests.flows.watch_stage import await_verdict, go_by, on_sqlite, run_duty
 from tests.one_by_one import think
@@ -102,3 +102,20 @@ def test_a_first_verdict_that_agrees_with_what_a_deadline_has_done_is_not(
     stage.settle()
     assert stage.events("processing_update")[-1].outcome == "handled"
     assert history(stage, "changed_too_late") == []
+
+
+@on_sqlite
+def test_verdicts_that_would_have_kept_a_line_of_what_a_deadline_cancelled_are_shown_to_a_person(stage: Stage) -> None:
+    stage.configure({"qc": {"on_deadline": "cancel"}})
+    order = stage.new_order([line("NEW-A", "A"), line("NEW-B", "B")])
+    stage.push_return(TWO)
+    stage.settle()
+    stage.sandbox.rms.notify("RET-1", "108", "DELIVERED", [])
+    stage.settle()
+    go_by(stage, 5.1)
+    run_duty(stage, "deadlines")
+    stage.settle()
+    assert stage.state(order)[0] == "cancelled"
+    stage.judge({"A": "FAIL", "B": "PASS"})
+    stage.settle()
+    assert stage.events("processing_update")[-1].outcome == "parked"

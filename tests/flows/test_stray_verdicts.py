@@ -1,4 +1,7 @@
-"""Verdicts of units that the return, as we know it, does not list: nothing is released over a FAIL that is known."""
+"""Verdicts of units that the return, as we know it, does not list.
+
+Nothing is released over a FAIL that is known, and no whole order cancelled over a PASS.
+"""
 
 from __future__ import annotations
 
@@ -36,6 +39,34 @@ def test_a_fail_of_a_unit_that_is_not_listed_goes_to_a_person(stage: Stage) -> N
     assert stage.state(order) == ("review", "qc_unclear")
     assert "QC did not pass B" in stage.exchange(order["id"]).reason
     assert HOLD in stage.shopify_order(order)["tags"]
+
+
+def test_a_pass_of_a_unit_that_is_not_listed_keeps_the_line_that_replaces_it(stage: Stage) -> None:
+    order = order_two(stage)
+    notify(stage, {"A": "SKU-A"})
+    judge(stage, {"A": "FAIL", "B": "PASS"})
+    assert stage.state(order) == ("partly_cancelled", "partly_cancelled")
+    assert quantities(stage, order) == {"NEW-A": 0, "NEW-B": 1}
+
+
+def test_a_pass_of_a_unit_that_nothing_lists_or_names_leaves_a_cancel_to_a_person(stage: Stage) -> None:
+    order = stage.new_order([line("NEW-A")])
+    stage.settle()
+    notify(stage, {"A": "SKU-A"})
+    judge(stage, {"A": "FAIL", "B": "PASS"})
+    assert is_asked(stage, order)
+    assert stage.shopify_order(order)["cancelled_at"] is None
+
+
+@on_sqlite
+def test_such_a_pass_that_comes_after_the_cancel_is_shown_to_a_person(stage: Stage) -> None:
+    order = order_two(stage)
+    notify(stage, {"A": "SKU-A"})
+    judge(stage, {"A": "FAIL"})
+    assert stage.state(order)[0] == "cancelled"
+    judge(stage, {"B": "PASS"})
+    assert stage.state(order)[0] == "cancelled"
+    assert stage.events("processing_update")[-1].outcome == "parked"
 
 
 @on_sqlite

@@ -32,7 +32,8 @@ def ask(units: Sequence[str], said: Mapping[str, tuple[str, str | None]], lines:
     if "review" in words.values():
         return "review", {}
     failed = [unit for unit in units if words.get(unit) == "fail"]
-    unlisted = count_all({code: one for code, one in said.items() if code not in units}, rules) - {"pass"}
+    stray = {code: one for code, one in said.items() if code not in units}
+    unlisted = count_all(stray, rules) - {"pass"}
     cuts_lines = rules.on_mixed == "cancel_failed_lines" and rules.on_fail == "cancel"
     if len(words) < len(units):
         left = _cut(failed, units, lines) if cuts_lines and rules.wait_for == "each_unit" else None
@@ -41,6 +42,7 @@ def ask(units: Sequence[str], said: Mapping[str, tuple[str, str | None]], lines:
         return ("review" if unlisted else "release"), {}
     if rules.on_fail == "review":
         return "review", {}
+    units = [*units, *(code for code, one in stray.items() if _count(one, rules) == "pass")]
     if len(failed) == len(units) or rules.on_mixed == "cancel_order":
         return "cancel", {}
     left = _cut(failed, units, lines) if cuts_lines else None
