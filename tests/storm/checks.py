@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
 from tests.storm.fill import LAST_STATUS, name_return
 
 Call = tuple[float, int, str]
+Span = tuple[datetime, datetime]  # of an event: when it was received, when it ended
+_CROWD = 100  # a verdict that found fewer updates waiting tells nothing
 _CREATION, _UPDATE = "return-orders", "update-return-order"
 
 
@@ -38,6 +41,19 @@ def count_overtaking(calls: Sequence[Call]) -> int:
     kinds = [kind for _, _, kind in calls]
     first = kinds.index(_UPDATE) if _UPDATE in kinds else len(kinds)
     return kinds[first:].count(_CREATION)
+
+
+def find_worst_wait(verdicts: Sequence[Span], updates: Sequence[Span]) -> tuple[int, int]:
+    """Of the updates that waited when a verdict came, how many ended before it did, and all of them.
+
+    Of the verdict that waited for the largest share; (1, 0) when no verdict met a crowd.
+    """
+    shares = []
+    for received, ended in verdicts:
+        waited = [done for came, done in updates if came <= received < done]
+        if len(waited) >= _CROWD:
+            shares.append((sum(done <= ended for done in waited), len(waited)))
+    return max(shares, key=lambda share: share[0] / share[1], default=(1, 0))
 
 
 def find_faults_of_backlog(told: dict[str, Any], numbers: range) -> Iterator[str]:
