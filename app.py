@@ -14,6 +14,7 @@ from flask import Flask, Request, Response, jsonify, request
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
+import oms_bridge.client
 import oms_bridge.deliveries
 import oms_bridge.handlers
 import oms_bridge.reconcile
@@ -105,7 +106,7 @@ def _list_checks(runtime: Runtime) -> dict[str, doctor.Check]:
     """What `doctor` asks of every shop."""
     return {
         "Shopify": functools.partial(shopify_app.connection.check_connection, runtime),
-        "OMS": functools.partial(oms_bridge.reconcile.check_connection, runtime),
+        "OMS": functools.partial(oms_bridge.client.check_connection, runtime),
     }
 
 

@@ -94,6 +94,14 @@ def try_connection(runtime: Runtime, shop_id: int, settings: Settings) -> str:
     return "OMS was reached and took the user name and password."
 
 
+def check_connection(runtime: Runtime, shop_id: int) -> str:
+    """For `doctor`: the same with the settings that are in force. Raises Fault."""
+    with runtime.database.read() as session:
+        settings = load_settings_with_secrets(session, runtime.keyring, shop_id)
+    try_connection(runtime, shop_id, settings)
+    return "reached, credentials taken"
+
+
 @contextmanager
 def _hold_slot(runtime: Runtime, shop_id: int, limit: int) -> Iterator[None]:
     with runtime.database.write() as session:

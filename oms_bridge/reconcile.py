@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import Any
 
 from core.domain.differences import OmsSight
 from core.errors import Permanent
-from core.flows.tenants import load_settings
 from core.runtime import Runtime
 from oms_bridge.client import OmsClient, says_absent
 
@@ -35,16 +33,6 @@ def parse_order(found: Any) -> OmsSight:
     lines = [one for one in items if isinstance(one, dict) and str(one.get("orderItemCode", "")).isdecimal()]
     cancelled = {int(one["orderItemCode"]): int(one.get("cancelledQuantity") or 0) for one in lines}
     return OmsSight(known=True, on_hold=held if isinstance(held, bool) else None, cancelled=cancelled)
-
-
-def check_connection(runtime: Runtime, shop_id: int) -> str:
-    """For `doctor`: that OMS is reached and takes our credentials; asked for an order nobody has. Raises Fault."""
-    with runtime.database.read() as session:
-        oms = load_settings(session, shop_id).oms
-    place = oms.default_location or next(iter(oms.locations.values()), "none")
-    with contextlib.suppress(Permanent):  # it refused the question, having taken the credentials
-        look_at_order(OmsClient(runtime), shop_id, "returnbridge-doctor", place)
-    return "reached, credentials taken"
 
 
 def make_look(runtime: Runtime) -> Any:

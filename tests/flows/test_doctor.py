@@ -41,6 +41,13 @@ def test_what_is_wrong_is_named_with_what_to_do(stage: Stage) -> None:
     assert "wrong" not in said.replace("went wrong", "")
 
 
+def test_a_page_where_oms_should_be_is_a_fault(stage: Stage) -> None:
+    stage.configure({"oms": {"base_url": f"{stage.sandbox.oms_url}/not-there"}})
+    status, said = run(stage, "doctor")
+    assert status != 0
+    assert f"FAULT  {stage.shop} OMS: something answered 404, but not as OMS does: check the address" in said
+
+
 def make_effect(stage: Stage, **values: Any) -> int:
     with stage.runtime.database.write() as session:
         made = want(session, stage.shop_id, Wanted(OMS_UNHOLD_ORDER, str(values), "1", "l", {"on": True}))
