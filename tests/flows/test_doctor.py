@@ -42,7 +42,7 @@ def test_what_is_wrong_is_named_with_what_to_do(stage: Stage) -> None:
 
 
 def test_a_page_where_oms_should_be_is_a_fault(stage: Stage) -> None:
-    stage.configure({"oms": {"base_url": f"{stage.sandbox.oms_url}/not-there"}})
+    stage.sandbox.oms.faults.add({"match": "/search/order", "status": 404, "body": "<html>No such page</html>"})
     status, said = run(stage, "doctor")
     assert status != 0
     assert f"FAULT  {stage.shop} OMS: something answered 404, but not as OMS does: check the address" in said
