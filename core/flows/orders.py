@@ -266,8 +266,10 @@ def tell_oms(scene: Scene, order: OrderSnapshot) -> list[OmsNeed]:
     needs = _find_needs(scene.session, scene.shop_id, order, scene.settings)
     if OmsNeed.CANCEL not in needs:
         withdraw(scene.session, scene.shop_id, f"oms.cancel:{order.id}", "there is nothing more to cancel")
-    if not {OmsNeed.HOLD, OmsNeed.UNHOLD} & set(needs):
-        withdraw(scene.session, scene.shop_id, _hold_of(order.id), "OMS holds the order as it should")
+    if not {OmsNeed.HOLD, OmsNeed.UNHOLD} & set(needs) and withdraw(
+        scene.session, scene.shop_id, _hold_of(order.id), "OMS holds the order as it should"
+    ):  # one may have been begun just now: then what OMS believes is not known any more
+        needs = _find_needs(scene.session, scene.shop_id, order, scene.settings)
     told = []
     for need in needs:
         if want(scene.session, scene.shop_id, _plan(scene, order, need), scene.event_id):

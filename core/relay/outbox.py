@@ -98,7 +98,8 @@ def find_last(session: Session, shop_id: int, aspect: str) -> Effect | None:
 def is_in_doubt(session: Session, shop_id: int, aspect: str) -> bool:
     """True when the far side was asked about an aspect without an answer, and has answered nothing newer since.
 
-    A person who drops an effect has looked there: their word counts as an answer.
+    So it is while a send is under way, whose end may never be heard. A person who drops an effect has looked there:
+    their word counts as an answer.
     """
     return scalars(session, _select_unanswered(shop_id, aspect)).first() is not None
 
@@ -108,7 +109,8 @@ def _select_unanswered(shop_id: int, aspect: str) -> Select[int]:
     mine = (Effect.shop_id == shop_id, Effect.aspect == aspect)
     answered = select(func.coalesce(func.max(Effect.number), 0)).where(*mine, Effect.state.in_(("done", "dropped")))
     newer = Effect.number > answered.scalar_subquery()
-    return select(Effect.id).where(*mine, newer, Effect.unclear_since.isnot(None)).limit(1)
+    under_way = (Effect.state == "sending") & Effect.started
+    return select(Effect.id).where(*mine, newer, Effect.unclear_since.isnot(None) | under_way).limit(1)
 
 
 @prepared
@@ -167,13 +169,14 @@ def make_key(shop_id: int, aspect: str, number: int) -> str:
     return hashlib.sha256(f"{shop_id}|{aspect}|{number}".encode()).hexdigest()[:40]
 
 
-def withdraw(session: Session, shop_id: int, aspect: str, reason: str) -> None:
+def withdraw(session: Session, shop_id: int, aspect: str, reason: str) -> bool:
     """Supersede an aspect's effects that were never sent. What may have been done is looked at, and not done again.
 
     Their rows are locked before they are judged: not every kind is prepared under the shop's lock, and one that is
-    begun at this moment would else be taken neither for sent nor for unsent.
+    begun at this moment would else be taken neither for sent nor for unsent. True when one may have been done.
     """
-    for effect in scalars(session, _select_open(shop_id, aspect)):
+    effects = scalars(session, _select_open(shop_id, aspect)).all()
+    for effect in effects:
         if effect.started:
             _hurry(effect)
             effect.progress = {**effect.progress, "withdrawn": reason}
@@ -181,6 +184,7 @@ def withdraw(session: Session, shop_id: int, aspect: str, reason: str) -> None:
             effect.state, effect.reason, effect.ended_at = "superseded", reason, db_now()
             effect.fence += 1
     session.flush()
+    return any(effect.started for effect in effects)
 
 
 def _hurry(effect: Effect) -> None:

@@ -4,13 +4,18 @@ believes is not known, and the order's hold is asked for rather than taken for g
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from sqlalchemy import update
+from sqlalchemy.orm import Session
 
 from core.db import db_now
+from core.flows import orders
 from core.flows.interventions import drop_effect
 from core.models import Effect
+from core.registry import Job
+from core.relay.outbox import is_in_doubt
 from tests.flows.stage import HOLD, Stage
 from tests.flows.test_races import line, next_second, think_all
 
@@ -61,6 +66,73 @@ def test_the_refused_hold_stays_in_sight_when_the_order_is_seen_again(stage: Sta
     stage.settle()
     assert [one.state for one in stage.effects("oms.hold_order")] == ["parked"]
     assert not stage.oms_order(order)["on_hold"]
+
+
+def hold_again_during(stage: Stage, order: dict[str, Any]) -> None:
+    """Once, while OMS is being told to free the order, its hold comes back and is thought about."""
+    deliverers = stage.runtime.registry.deliverers
+    deliverer = deliverers["oms.unhold_order"]
+
+    def send(job: Job, request: Any) -> Any:
+        deliverers["oms.unhold_order"] = deliverer
+        edit(stage, order, hold=True)
+        think_all(stage)
+        return deliverer.send(job, request)
+
+    deliverers["oms.unhold_order"] = Mock(wraps=deliverer, send=send)
+
+
+def free_while_the_hold_comes_back(stage: Stage, fault: dict[str, Any] | None) -> dict[str, Any]:
+    order = stage.new_order([line("NEW-A", "A")])
+    stage.settle()
+    if fault:
+        stage.sandbox.oms.faults.add({"match": "PUT /orders", **fault, "times": 1})
+    hold_again_during(stage, order)
+    edit(stage, order, hold=False)
+    stage.settle()
+    settle_unclear(stage)
+    return order
+
+
+@pytest.mark.parametrize("fault", [None, {"kind": "lose_answer"}, {"kind": "drop"}], ids=str)
+def test_a_hold_that_comes_back_while_the_unhold_is_on_its_way_is_asked_for(
+    stage: Stage, fault: dict[str, Any] | None
+) -> None:
+    order = free_while_the_hold_comes_back(stage, fault)
+    assert stage.oms_calls(order)[-1] == "hold"
+    refused = [one.reason for one in stage.effects("oms.hold_order") if one.state == "parked"]
+    assert stage.oms_order(order)["on_hold"] or refused
+
+
+def test_it_is_not_when_oms_refused_that_unhold(stage: Stage) -> None:
+    order = free_while_the_hold_comes_back(stage, {"kind": "status", "status": 422})
+    assert stage.oms_order(order)["on_hold"]
+    assert "hold" not in stage.oms_calls(order)
+    assert not stage.describe_waiting_now()
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)  # SQLite has one writer at a time
+def test_an_unhold_that_is_begun_while_the_hold_that_came_back_is_thought_about_is_in_doubt(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = stage.new_order([line("NEW-A", "A")])
+    stage.settle()
+    edit(stage, order, hold=False)
+    think_all(stage)
+    [unhold] = stage.effects("oms.unhold_order")
+
+    def find_doubt_then_begin(session: Session, shop_id: int, aspect: str) -> bool:
+        monkeypatch.undo()
+        found = is_in_doubt(session, shop_id, aspect)
+        with stage.runtime.database.write() as other:
+            begun = {"state": "sending", "started": True, "lease_until": db_now(60)}
+            other.execute(update(Effect).where(Effect.id == unhold.id).values(begun))
+        return found
+
+    monkeypatch.setattr(orders, "is_in_doubt", find_doubt_then_begin)
+    edit(stage, order, hold=True)
+    think_all(stage)
+    assert [one.state for one in stage.effects("oms.hold_order")] == ["pending"]
 
 
 @pytest.mark.parametrize("kind", ["lose_answer", "drop"])
