@@ -64,6 +64,7 @@ AIMS: dict[str, Aim] = {
     "own_clock": Aim("stuck", {"pass": 1}, faults=_repeat("prepare.before", "kill", 4)),
     "terminal_left": Aim("released and cancelled", _FLIP, pause=3.0, events=250),  # longer than a release takes
     "unclear_hold_forgotten": Aim("wrong", {"rehold": 1}, {"oms.hold": _LOST}, events=300),
+    "hold_on_its_way_forgotten": Aim("wrong", {"rehold": 1}, {"oms.hold": {"late": 0.7}}, events=300),
     "failed_read_back": Aim(
         "wrong", {"corrected": 1}, {READ_BACK: {"unavailable": 0.8}}, cooling_off_seconds=0.1, events=200
     ),

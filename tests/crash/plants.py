@@ -201,6 +201,19 @@ def unclear_hold_forgotten() -> None:
 
 
 @plant
+def hold_on_its_way_forgotten() -> None:
+    """A hold or unhold that is on its way counts as never sent, until its answer is missed."""
+    from core.models import Effect
+    from core.relay.outbox import is_in_doubt
+
+    def was_missed(session: Any, shop_id: int, aspect: str) -> bool:
+        missed = session.query(Effect.id).filter_by(shop_id=shop_id, aspect=aspect)
+        return is_in_doubt(session, shop_id, aspect) and bool(missed.filter(Effect.unclear_since.isnot(None)).first())
+
+    replace("is_in_doubt", is_in_doubt, was_missed)
+
+
+@plant
 def failed_read_back() -> None:
     """When a change was made and the reading that is to prove it fails, the change counts as not made."""
     from core.errors import once_changed
