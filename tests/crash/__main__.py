@@ -14,6 +14,7 @@ from tests.crash.chaos import NO_FAULTS, Case, Faults, all_cases, sample_cases
 from tests.crash.compress import SLACK
 from tests.crash.honesty import AIMS, is_caught, try_plant
 from tests.crash.house import ROOT, Scale
+from tests.crash.mischief import ROUGH
 from tests.crash.previous import find_previous
 from tests.crash.run import run
 from tests.crash.stories import MIX
@@ -32,6 +33,12 @@ def storm(given: Given) -> bool:
 def quiet(given: Given) -> bool:
     """The same load without a fault on our side; the far sides still fail."""
     return _run(_make_scale(given), NO_FAULTS, given)
+
+
+def rough(given: Given) -> bool:
+    """Far sides of which every second answer fails, is lost or comes late, while processes are killed and frozen."""
+    scale = _make_scale(given)
+    return _run(replace(scale, outside={**scale.outside, "rates": ROUGH}), Faults(postgres=0, orphan=0), given)
 
 
 def matrix(given: Given) -> bool:
@@ -75,6 +82,7 @@ def everything(given: Given) -> bool:
         *((storm, {"seed": seed, "events": 10_000, "rate": 8.0, "database": "postgresql"}) for seed in range(1, 11)),
         *((storm, {"seed": seed, "events": 3_000, "rate": 4.0, "database": "sqlite"}) for seed in range(1, 4)),
         (storm, {"seed": 11, "events": 2_000, "rate": 4.0, "database": "postgresql", "skew": True}),
+        (rough, {"events": 2_000, "database": "postgresql"}),
         (matrix, {"events": 2_000, "database": "postgresql"}),
         (beside, {"events": 1_000, "rate": 4.0, "database": "postgresql"}),
         (cancels, {"events": 5_000, "database": "postgresql"}),
@@ -122,7 +130,7 @@ def _try_plant(name: str, *, planted: bool, most_seconds: float) -> bool:
     return well
 
 
-_PARTS = (sample, storm, quiet, matrix, beside, cancels, honest, control)
+_PARTS = (sample, storm, quiet, rough, matrix, beside, cancels, honest, control)
 PARTS = {"all": everything} | {part.__name__: part for part in _PARTS}
 
 

@@ -14,6 +14,7 @@ from tests.crash.wire import Answer
 Rates = dict[str, float]
 RATES: Rates = {"unavailable": 0.04, "lost": 0.03, "slow": 0.02}
 READ_RATES: Rates = {**RATES, "throttled": 0.01}
+ROUGH: Rates = {"unavailable": 0.1, "lost": 0.1, "dropped": 0.05, "slow": 0.1, "late": 0.12, "throttled": 0.03}
 READ_BACK = "ReadBack"  # a reading that is to prove an order edit that was committed, by whatever name it goes
 _READ_BACK_RATES: Rates = {"unavailable": 0.15, "lost": 0.1, "throttled": 0.05}
 THROTTLED: Answer = (429, {"message": "too many requests"})
