@@ -143,6 +143,8 @@ def _make_web(asgi_target: str) -> click.Command:
         host, _, port = bind.rpartition(":")
         if not host or not (port.isascii() and port.isdecimal() and int(port) < 65536):
             raise click.BadParameter("must be HOST:PORT", param_hint="--bind")
+        # uvicorn raises the signal that stopped it once more: by default that kills, and nothing of ours is put away
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         uvicorn.run(
             asgi_target,
             factory=True,

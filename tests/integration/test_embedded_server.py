@@ -11,6 +11,9 @@ from pathlib import Path
 from redis import Redis
 from redis.exceptions import RedisError
 
+from core.embedded import EmbeddedServer
+from simulators.product import Product, find_port
+
 HOLDER = """
 import sys
 from pathlib import Path
@@ -67,6 +70,19 @@ def test_started_together_shared_and_stopped_by_the_last(tmp_path: Path) -> None
     holders[1].kill()
     assert answers(url)
     holders[2].end()
+    assert stops(url)
+
+
+def test_a_web_server_that_is_the_last_one_stops_it(tmp_path: Path) -> None:
+    product = Product(tmp_path / "instance", find_port(0), "http://127.0.0.1:9", "a-key", "a-secret-of-" + 32 * "x")
+    product.command("db", "upgrade")
+    product.start()
+    url = EmbeddedServer(tmp_path / "instance").url
+    assert answers(url)
+    web = product.processes.pop("web")
+    product.stop()
+    web.terminate()
+    assert web.wait(15) == 0
     assert stops(url)
 
 
