@@ -203,12 +203,15 @@ def unclear_hold_forgotten() -> None:
 @plant
 def hold_on_its_way_forgotten() -> None:
     """A hold or unhold that is on its way counts as never sent, until its answer is missed."""
+    from sqlalchemy import select
+
     from core.models import Effect
     from core.relay.outbox import is_in_doubt
 
     def was_missed(session: Any, shop_id: int, aspect: str) -> bool:
-        missed = session.query(Effect.id).filter_by(shop_id=shop_id, aspect=aspect)
-        return is_in_doubt(session, shop_id, aspect) and bool(missed.filter(Effect.unclear_since.isnot(None)).first())
+        mine = (Effect.shop_id == shop_id, Effect.aspect == aspect)
+        missed = session.scalars(select(Effect.id).where(*mine, Effect.unclear_since.isnot(None))).first()
+        return missed is not None and is_in_doubt(session, shop_id, aspect)
 
     replace("is_in_doubt", is_in_doubt, was_missed)
 
