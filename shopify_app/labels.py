@@ -30,7 +30,10 @@ LABELS: dict[str, tuple[str, str]] = {
     ),
     "exchange.link_attribute": ("Attribute with the return code", "The order attribute that names the return order."),
     "exchange.link_tag_prefix": ("Tag prefix with the return code", "A tag that begins so names the return order."),
-    "exchange.unit_property": ("Line property with unit codes", "Names the returned units that a line replaces."),
+    "exchange.unit_property": (
+        "Line property with unit codes",
+        "Names the returned units that a line replaces. All of them are waited for.",
+    ),
     "qc.actor": ("Who acts on a verdict", "Only one hand may act on an order."),
     "qc.wait_for": ("When to act", ""),
     "qc.on_fail": ("When every unit failed", ""),

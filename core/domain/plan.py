@@ -39,13 +39,22 @@ class Plan:
     left: Mapping[int, int] = field(default_factory=dict)
 
 
-def find_units(registered: Sequence[ReturnUnit], lines: Sequence[OrderLine]) -> list[ReturnUnit]:
-    """Which units there are: the registered return's, else those that every line names; else unknown (empty)."""
-    if registered:
+def find_units(
+    registered: Sequence[ReturnUnit], lines: Sequence[OrderLine], judged: Collection[str]
+) -> list[ReturnUnit]:
+    """Which units there are: the registered returns', else those that every line names; else unknown (empty).
+
+    Lines that name all of the registered ones name the others as well: a notification may list fewer than come back,
+    and another return may bring the rest (ADR 17). `judged` are the item codes with a verdict; a line that was removed
+    before its unit had one waits for nothing.
+    """
+    known = {unit.item_code for unit in registered}
+    if not known <= {code for line in lines for code in line.unit_codes}:
         return list(registered)
-    if not lines or not all(line.unit_codes for line in lines):
+    if not registered and not (lines and all(line.unit_codes for line in lines)):
         return []
-    return [ReturnUnit(code, "", None) for line in lines for code in line.unit_codes]
+    named = (code for line in lines for code in line.unit_codes if line.current_quantity or code in judged)
+    return [*registered, *(ReturnUnit(code, "", None) for code in dict.fromkeys(named) if code not in known)]
 
 
 def is_refuted(kind: PlanKind, known: Collection[CountsAs]) -> bool:

@@ -49,7 +49,7 @@ def open_case(scene: Scene, exchange: Exchange, order: OrderSnapshot) -> Case:
     if sum(one.known for one in returns) < len(codes):
         units = []  # a return that the order names has not been registered: what we have are not all units
     policy = read_policy(scene.settings)
-    plan = make_plan(find_units(units, order.lines), latest, order.lines, policy)
+    plan = make_plan(find_units(units, order.lines, latest), latest, order.lines, policy)
     heard = frozenset(weigh(verdict, policy.reasons) for verdict in latest.values())
     return Case(exchange, order, returns, plan, heard, complete=len(codes) == len(returns) > 0)
 

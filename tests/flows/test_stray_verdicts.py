@@ -1,14 +1,18 @@
-"""Verdicts of units that the return, as we know it, does not list.
+"""Units that the return, as we know it, does not list.
 
-Nothing is released over a FAIL that is known, and no whole order cancelled over a PASS.
+Those that the order's lines name are waited for. Of the others, nothing is released over a FAIL that is known, and no
+whole order cancelled over a PASS.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.flows.stage import HOLD, Stage
 from tests.flows.test_mixed import TWO, line, quantities
+from tests.flows.test_races import next_second
 from tests.flows.watch_stage import on_sqlite
 
 
@@ -25,28 +29,55 @@ def judge(stage: Stage, verdicts: dict[str, str]) -> None:
     stage.settle()
 
 
-def order_two(stage: Stage) -> dict[str, Any]:
-    """A replacement order for two units."""
-    order = stage.new_order([line("NEW-A", "A"), line("NEW-B", "B")])
+def order_two(stage: Stage, *, named: bool = True) -> dict[str, Any]:
+    """A replacement order for two units, which its lines name or do not."""
+    order = stage.new_order([line("NEW-A", "A" if named else None), line("NEW-B", "B" if named else None)])
     stage.settle()
     return order
 
 
-def test_a_fail_of_a_unit_that_is_not_listed_goes_to_a_person(stage: Stage) -> None:
+@pytest.mark.parametrize("first", ["PASS", "FAIL"])
+def test_a_unit_that_a_line_names_is_waited_for_though_the_return_does_not_list_it(stage: Stage, first: str) -> None:
     order = order_two(stage)
+    notify(stage, {"A": "SKU-A"})
+    judge(stage, {"A": first})
+    assert stage.state(order)[0] == "awaiting_verdict"
+    assert HOLD in stage.shopify_order(order)["tags"]
+    judge(stage, {"B": "PASS" if first == "FAIL" else "FAIL"})
+    assert stage.state(order) == ("partly_cancelled", "partly_cancelled")
+    assert quantities(stage, order) == {"NEW-A": int(first == "PASS"), "NEW-B": int(first == "FAIL")}
+
+
+@on_sqlite
+def test_a_failed_units_line_goes_at_once_while_one_that_only_a_line_names_is_waited_for(stage: Stage) -> None:
+    stage.configure({"qc": {"wait_for": "each_unit"}})
+    order = order_two(stage)
+    notify(stage, {"A": "SKU-A"})
+    judge(stage, {"A": "FAIL"})
+    assert stage.state(order)[0] == "awaiting_verdict"
+    assert quantities(stage, order) == {"NEW-A": 0, "NEW-B": 1}
+    judge(stage, {"B": "FAIL"})
+    assert stage.state(order)[0] == "cancelled"
+
+
+@on_sqlite
+def test_a_unit_whose_line_was_taken_off_by_hand_is_not_waited_for(stage: Stage) -> None:
+    order = order_two(stage)
+    notify(stage, {"A": "SKU-A"})
+    next_second()
+    stage.sandbox.shopify.edit_line(stage.shop, order["id"], stage.shopify_order(order)["lines"][1]["id"], 0)
+    stage.settle()
+    judge(stage, {"A": "PASS"})
+    assert stage.state(order)[0] == "released"
+
+
+def test_a_fail_of_a_unit_that_is_not_listed_goes_to_a_person(stage: Stage) -> None:
+    order = order_two(stage, named=False)
     notify(stage, {"A": "SKU-A"})
     judge(stage, {"A": "PASS", "B": "FAIL"})
     assert stage.state(order) == ("review", "qc_unclear")
     assert "QC did not pass B" in stage.exchange(order["id"]).reason
     assert HOLD in stage.shopify_order(order)["tags"]
-
-
-def test_a_pass_of_a_unit_that_is_not_listed_keeps_the_line_that_replaces_it(stage: Stage) -> None:
-    order = order_two(stage)
-    notify(stage, {"A": "SKU-A"})
-    judge(stage, {"A": "FAIL", "B": "PASS"})
-    assert stage.state(order) == ("partly_cancelled", "partly_cancelled")
-    assert quantities(stage, order) == {"NEW-A": 0, "NEW-B": 1}
 
 
 def test_a_pass_of_a_unit_that_nothing_lists_or_names_leaves_a_cancel_to_a_person(stage: Stage) -> None:
@@ -60,7 +91,7 @@ def test_a_pass_of_a_unit_that_nothing_lists_or_names_leaves_a_cancel_to_a_perso
 
 @on_sqlite
 def test_such_a_pass_that_comes_after_the_cancel_is_shown_to_a_person(stage: Stage) -> None:
-    order = order_two(stage)
+    order = order_two(stage, named=False)
     notify(stage, {"A": "SKU-A"})
     judge(stage, {"A": "FAIL"})
     assert stage.state(order)[0] == "cancelled"
@@ -72,8 +103,9 @@ def test_such_a_pass_that_comes_after_the_cancel_is_shown_to_a_person(stage: Sta
 @on_sqlite
 def test_the_full_body_that_lists_it_ends_that_review(stage: Stage) -> None:
     order = order_two(stage)
-    notify(stage, {"A": "SKU-A"})
-    judge(stage, {"A": "PASS", "B": "FAIL"})
+    notify(stage, {"9001": "SKU-A"})  # no line names it so: it cannot be told whether B is another
+    judge(stage, {"9001": "PASS", "B": "FAIL"})
+    assert is_asked(stage, order)
     stage.push_return(TWO, awbNumber="AWB-1")
     stage.settle()
     assert stage.state(order) == ("partly_cancelled", "partly_cancelled")
@@ -105,7 +137,7 @@ def test_a_full_body_that_names_the_same_piece_otherwise_adds_none(stage: Stage)
 
 
 def test_a_unit_that_comes_to_light_and_fails_after_the_release_is_shown_to_a_person(stage: Stage) -> None:
-    order = order_two(stage)
+    order = order_two(stage, named=False)
     notify(stage, {"A": "SKU-A"})
     judge(stage, {"A": "PASS"})
     assert stage.state(order)[0] == "released"

@@ -24,8 +24,10 @@ class Rules:
 
 def ask(units: Sequence[str], said: Mapping[str, tuple[str, str | None]], lines: Sequence[Line], rules: Rules) -> Asks:
     """What becomes of the order. `lines` as known at the time."""
-    if not units and lines and all(line.codes for line in lines):
-        units = [code for line in lines for code in line.codes]
+    named = list({code: line for line in lines for code in line.codes})
+    gone = {code for line in lines if line.current == 0 for code in line.codes} - said.keys()
+    if (units and set(units) <= set(named)) or (not units and lines and all(line.codes for line in lines)):
+        units = [*units, *(code for code in named if code not in units and code not in gone)]
     words = {unit: _count(said[unit], rules) for unit in units if unit in said}
     if not units:
         return "wait", {}

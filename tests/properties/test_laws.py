@@ -91,9 +91,10 @@ class ExchangeLaws(RuleBasedStateMachine):
     def rms_pushes_the_return(self, reason: str) -> None:
         self.play.push_return(self.units, reason)
 
-    @rule(status=st.sampled_from(STATUSES))
-    def rms_notifies(self, status: str) -> None:
-        self.play.notify(status, self.units)
+    @rule(status=st.sampled_from(STATUSES), count=st.sampled_from([9, 9, 1]))
+    def rms_notifies(self, status: str, count: int) -> None:
+        """Of all units, or of the first alone."""
+        self.play.notify(status, self.units[:count])
 
     @rule(data=st.data())
     def rms_judges_some(self, data: st.DataObject) -> None:

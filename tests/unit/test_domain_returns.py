@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from core.domain.orders import OrderLine
-from core.domain.plan import Plan, PlanKind, QcPolicy, make_plan
+from core.domain.plan import Plan, PlanKind, QcPolicy, find_units, make_plan
 from core.domain.returns import (
     CountsAs,
     ReturnUnit,
@@ -28,6 +31,12 @@ VERDICTS = st.lists(
     max_size=5,
     unique_by=lambda verdict: verdict.item_code,
 )
+
+
+def name_units(*lines: str, left: int = 1) -> list[OrderLine]:
+    """Lines of one piece that name these units; `left` is what the last still has."""
+    made = [OrderLine(number, "N", None, 1, 1, 1, tuple(codes.split())) for number, codes in enumerate(lines, 1)]
+    return [*made[:-1], replace(made[-1], current_quantity=left)]
 
 
 def by_code(verdicts: list[UnitVerdict]) -> dict[str, UnitVerdict]:
@@ -82,6 +91,34 @@ def test_a_unit_that_failed_under_two_codes_is_one_failed_unit() -> None:
     assert make_plan(units, by_code(said), lines, QcPolicy()).kind is PlanKind.CUT
     more = [*said, UnitVerdict("X2", "A", Verdict.FAIL)]
     assert make_plan(units, by_code(more), lines, QcPolicy()).kind is PlanKind.REVIEW
+
+
+def test_a_pass_of_a_unit_that_nothing_lists_or_names_saves_the_line_that_no_unit_is_named_for() -> None:
+    said = [UnitVerdict("I1", "A", Verdict.FAIL), UnitVerdict("X1", "B", Verdict.PASS)]
+    planned = make_plan([ReturnUnit("I1", "A", None)], by_code(said), name_units("I1", ""), QcPolicy())
+    assert (planned.kind, planned.left) == (PlanKind.CUT, {1: 0})
+
+
+@pytest.mark.parametrize(
+    ("registered", "lines", "judged", "units"),
+    [
+        ("", name_units("I1", "I2 I3"), "", "I1 I2 I3"),  # the lines alone, when all of them name units
+        ("", name_units("I1", ""), "", ""),
+        ("I1", name_units("I1", "I2"), "", "I1 I2"),  # the lines name more than is registered
+        ("I1", name_units("I1", "I2 I2"), "", "I1 I2"),
+        ("I1", name_units("I1", "I2", left=0), "", "I1"),  # taken off the order, and nobody judged what it replaced
+        ("I1", name_units("I1", "I2", left=0), "I2", "I1 I2"),
+        ("I1", name_units("I1", ""), "", "I1"),
+        ("9001", name_units("I1", "I2"), "", "9001"),  # codes of two kinds: the return alone says
+        ("I1 9002", name_units("I1", "I2"), "", "I1 9002"),
+        ("I1 I2", name_units("I1"), "", "I1 I2"),
+    ],
+)
+def test_units_are_the_registered_ones_and_those_named_beside_them(
+    registered: str, lines: list[OrderLine], judged: str, units: str
+) -> None:
+    known = [ReturnUnit(code, "A", None) for code in registered.split()]
+    assert [unit.item_code for unit in find_units(known, lines, judged.split())] == units.split()
 
 
 @given(UNITS, UNITS)
