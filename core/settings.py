@@ -53,7 +53,9 @@ def _check_header_name(name: str, info: ValidationInfo) -> str:
     return name
 
 
-def _check_header_value(value: str) -> str:
+def _check_header_value(value: str, info: ValidationInfo) -> str:
+    if info.context and value == "set":
+        raise ValueError("nothing is stored here that could be kept: give the value itself")
     if not value.isprintable() or not value.isascii():
         raise ValueError("a header value is printable ASCII in one line")
     return value

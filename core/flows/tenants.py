@@ -225,12 +225,14 @@ def open_secrets(keyring: Keyring, saved: SettingsVersion) -> dict[str, str]:
 def _fill_secrets(document: dict[str, Any], stored: Mapping[str, str]) -> dict[str, Any]:
     """Where a secret is absent, null or as `show_settings` shows it, put the stored one; empty text clears it.
 
-    Odd shapes are left alone.
+    Odd shapes are left alone, and so is a `set` for which nothing is stored: that is a fault (`core/settings.py`).
     """
     filled = dict(document)
     oms = filled.get("oms")
-    if isinstance(oms, dict) and oms.get("auth_password") in KEEPS and "oms.auth_password" in stored:
-        filled["oms"] = {**oms, "auth_password": stored["oms.auth_password"]}
+    if isinstance(oms, dict) and oms.get("auth_password") in KEEPS:
+        shown = oms.get("auth_password")
+        without = shown if shown == "set" else None
+        filled["oms"] = {**oms, "auth_password": stored.get("oms.auth_password", without)}
     partners = filled.get("partners")
     if isinstance(partners, list):
         filled["partners"] = [_fill_headers(partner, stored) for partner in partners]

@@ -105,6 +105,24 @@ def test_what_show_printed_can_be_configured_again(commands: CommandLine, shop: 
     assert settings.partners[0].headers == {"x-rp-token": SECRETS[1]}
 
 
+def test_what_show_printed_of_one_shop_is_no_password_in_another(
+    commands: CommandLine, shop: str, tmp_path: Path
+) -> None:
+    commands.succeed("shops", "configure", shop, "--file", write(tmp_path, DOCUMENT))
+    shown = commands.read("shops", "show", shop, "--json")["settings"]
+    other = f"other-{uuid4().hex[:12]}.myshopify.com"
+    commands.succeed("shops", "add", other)
+    refused = commands.run("shops", "configure", other, "--file", write(tmp_path, shown))
+    assert refused.status != 0
+    for path in ("oms.auth_password", "partners[0].headers.x-rp-token"):
+        assert f"{path}: nothing is stored here that could be kept" in refused.err
+    empty = commands.read("shops", "show", other, "--json")["settings"]
+    assert empty["oms"]["auth_password"] == "not set"
+    commands.succeed("shops", "configure", other, "--file", write(tmp_path, empty))
+    again = commands.read("shops", "show", other, "--json")["settings"]
+    assert again["oms"]["auth_password"] == "not set"
+
+
 BAD: dict[str, Any] = {
     "mode": "sometimes",
     "novel": 1,
