@@ -15,15 +15,25 @@ _NO_REDIS = "redis: not reachable; the sweeper does the work, more slowly"
 
 
 def find_troubles(runtime: Runtime) -> list[str]:
-    """Why this process is not ready, one sentence each; empty when it is. Redis being away is no trouble (law 2)."""
+    """Why this process is not ready, one sentence each; empty when it is. Redis being away is no trouble (law 2).
+
+    Nor are the tables of a newer release: this one works on them while it is replaced, process by process.
+    """
     try:
         with runtime.database.read() as session:
             session.execute(text("SELECT 1"))
         current = read_revision(runtime.database)
     except SQLAlchemyError as error:
         return [f"database: not reachable ({type(error).__name__})"]
-    newest = ScriptDirectory.from_config(make_alembic_config(runtime.database)).get_current_head()
-    return [] if current == newest else ["database: not at the newest migration, run: flask --app app db upgrade"]
+    _, *older = _list_revisions(runtime)
+    behind = current is None or current in older
+    return ["database: not at the newest migration, run: flask --app app db upgrade"] if behind else []
+
+
+def _list_revisions(runtime: Runtime) -> list[str]:
+    """The migrations this release knows, newest first."""
+    scripts = ScriptDirectory.from_config(make_alembic_config(runtime.database))
+    return [script.revision for script in scripts.walk_revisions()]
 
 
 def find_warnings(runtime: Runtime) -> list[str]:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from alembic.script import ScriptDirectory
+from sqlalchemy import text
 
 from core.flows import credentials, tenants
+from core.migrations import make_alembic_config
 from tests.integration.bridge import SHOP, Bridge, Reply, head
 from tests.integration.test_rms_door_bodies import DOORS, at_every_door, dump, prove_door_open
 
@@ -150,6 +153,31 @@ def test_an_unknown_path(bridge: Bridge, method: str) -> None:
 def test_health_says_alive_and_ready(bridge: Bridge) -> None:
     assert bridge.call("GET", "/healthz").status == 200
     assert bridge.call("GET", "/readyz").status == 200
+
+
+@pytest.mark.parametrize(
+    ("revision", "status"),
+    [("0123abcdef45", 200), ("older", 503), (None, 503)],
+    ids=["of a newer release, which is about to take its place", "of an older one", "none"],
+)
+def test_ready_depends_on_the_tables(bridge: Bridge, revision: str | None, status: int) -> None:
+    scripts = ScriptDirectory.from_config(make_alembic_config(bridge.runtime.database))
+    newest, older, *_ = [script.revision for script in scripts.walk_revisions()]
+    there = older if revision == "older" else revision
+    set_revision(bridge, there)
+    try:
+        reply = bridge.call("GET", "/readyz")
+    finally:
+        set_revision(bridge, newest)
+    assert reply.status == status
+    assert (b"db upgrade" in reply.body) == (status == 503)
+
+
+def set_revision(bridge: Bridge, revision: str | None) -> None:
+    with bridge.runtime.database.write() as session:
+        session.execute(text("DELETE FROM alembic_version"))
+        if revision:
+            session.execute(text("INSERT INTO alembic_version VALUES (:revision)"), {"revision": revision})
 
 
 def test_no_answer_names_its_server_or_shows_a_trace(bridge: Bridge) -> None:
