@@ -9,7 +9,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -22,6 +23,7 @@ from core.runtime import Runtime
 
 SWEEP_SECONDS = 2.0
 MODESTY = 10  # niceness of a worker: where it shares a machine with the web server, a caller goes first
+_REPLACE_SECONDS = 1.0
 _GROUP_TRIES, _GROUP_SECONDS = 20, 0.15
 _AUTOGROUP = Path("/proc/self/autogroup")
 _SELF = (sys.executable, "-m", "flask", "--app", "app")
@@ -62,17 +64,44 @@ def _make_worker(runtime: Runtime) -> click.Command:
     @click.option("--processes", default=1, show_default=True, type=click.IntRange(1, 64))
     @click.option("--burst", is_flag=True, help="End when nothing is due.")
     def command(processes: int, burst: bool) -> None:
-        more = [*_SELF, "worker", *(["--burst"] if burst else [])]
-        others = [subprocess.Popen(more) for _ in range(processes - 1)]  # noqa: S603 - ourselves
-        try:
+        _end_on_sigterm()  # until rq listens for itself
+        with _keep_others([*_SELF, "worker", *(["--burst"] if burst else [])], processes - 1, again=not burst):
             run_worker(runtime, burst=burst)
-        finally:
-            for other in others:
-                other.terminate()
-            for other in others:
-                other.wait()
 
     return command
+
+
+def _end_on_sigterm() -> None:
+    """End in order when told to: by default the signal kills, and nothing of ours is put away."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+
+
+@contextmanager
+def _keep_others(command: list[str], count: int, *, again: bool) -> Iterator[None]:
+    """So many processes of this command beside this one, which end with it; whichever ends before is started again."""
+    others = [subprocess.Popen(command) for _ in range(count)]  # noqa: S603 - ourselves
+    stop = threading.Event()
+    keeper = threading.Thread(target=_replace_ended, args=(others, command, stop), daemon=True)
+    if again and others:
+        keeper.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        if keeper.ident:
+            keeper.join()
+        for other in others:
+            other.terminate()
+        for other in others:
+            other.wait()
+
+
+def _replace_ended(others: list[subprocess.Popen[bytes]], command: list[str], stop: threading.Event) -> None:
+    while not stop.wait(_REPLACE_SECONDS):
+        for place, other in enumerate(others):
+            if other.poll() is not None:
+                logger.error("worker process %s ended with %s: another takes its place", other.pid, other.returncode)
+                others[place] = subprocess.Popen(command)  # noqa: S603 - ourselves
 
 
 def run_worker(runtime: Runtime, *, burst: bool) -> None:
@@ -143,8 +172,7 @@ def _make_web(asgi_target: str) -> click.Command:
         host, _, port = bind.rpartition(":")
         if not host or not (port.isascii() and port.isdecimal() and int(port) < 65536):
             raise click.BadParameter("must be HOST:PORT", param_hint="--bind")
-        # uvicorn raises the signal that stopped it once more: by default that kills, and nothing of ours is put away
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        _end_on_sigterm()  # uvicorn raises the signal that stopped it once more
         uvicorn.run(
             asgi_target,
             factory=True,
