@@ -73,7 +73,7 @@ gates: $(GATES)  ## security: bandit, our semgrep rules, secret scan, known vuln
 app-doctor:  ## Shopify's own offline checker (npm, Node 22)
 	.ci/app-doctor
 
-bench: $(DEV)  ## idle memory, the speed of the road and of claims, on this machine
+bench: $(DEV)  ## idle memory and the speed of claims, on this machine
 	$(BIN)/python -m bench.idle_memory
 	$(BIN)/python -m bench.claiming
 

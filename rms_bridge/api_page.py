@@ -62,7 +62,7 @@ def _make_section(document: Json, path: str, item: Json) -> Section:
     operation = next(iter(operations.values()))
     content = operation["requestBody"]["content"]["application/json"]
     answers = list(_list_answers(document["components"]["responses"], operation["responses"]))
-    errors = {status for status, _, _ in list_errors(document)}
+    errors = {status for status, one in operation["responses"].items() if _is_common(one)}
     return Section(
         anchor=path.strip("/").replace("/", "-").replace("{", "").replace("}", ""),
         methods=tuple(method.upper() for method in operations),
@@ -71,7 +71,7 @@ def _make_section(document: Json, path: str, item: Json) -> Section:
         rows=tuple(_list_rows(document["components"]["schemas"], content["schema"])),
         examples=tuple((name, _dump(one["value"])) for name, one in content["examples"].items()),
         answers=tuple(one for one in answers if one[0] not in errors),
-        errors=tuple(status for status, _, _ in answers if status in errors),
+        errors=tuple(sorted(errors)),
     )
 
 
@@ -126,9 +126,8 @@ def _describe_limits(kind: Json) -> str:
 def list_errors(document: Json) -> list[Answer]:
     """What any endpoint may answer in the common error shape, by status."""
     responses = document["components"]["responses"]
-    given = {status: one for path in document["paths"].values() for status, one in _list_given(path)}
-    common = {status: one for status, one in sorted(given.items()) if _find_name(one).isupper()}
-    return list(_list_answers(responses, common))
+    given = (one for path in document["paths"].values() for one in _list_given(path))
+    return list(_list_answers(responses, dict(sorted(one for one in given if _is_common(one[1])))))
 
 
 def _list_given(path: Json) -> Iterator[tuple[str, Json]]:
@@ -139,6 +138,11 @@ def _list_given(path: Json) -> Iterator[tuple[str, Json]]:
 
 def _find_name(reference: Json) -> str:
     return str(reference["$ref"]).rpartition("/")[2]
+
+
+def _is_common(reference: Json) -> bool:
+    """In the error shape that all endpoints share."""
+    return _find_name(reference).isupper()
 
 
 def _list_answers(responses: Json, given: Json) -> Iterator[Answer]:

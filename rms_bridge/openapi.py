@@ -33,7 +33,7 @@ How Increff RMS, Increff OMS and the returns partners call Returnbridge.
 - Unknown fields are ignored, and `null` is the same as not given. NaN, infinity, NUL and half surrogate pairs are \
 refused wherever they stand, and so is nesting deeper than 64. A whole number is written without a fraction.
 - A body this document calls valid may still be refused with 400 by a rule the endpoint's description names.
-- Repeat a call after a 429, after any 5xx and after no answer; repeats do no harm. Never repeat a 400 unchanged.
+- Repeat a call after a 408, a 429, any 5xx and after no answer; repeats do no harm. Never repeat a 400 unchanged.
 """
 
 
@@ -62,6 +62,12 @@ ERRORS = {
         "authUsername or authPassword is wrong or missing",
         "The credential is wrong or missing. Nothing of the body was looked at.",
     ),
+    408: (
+        "REQUEST_TIMEOUT",
+        "The body did not come in time",
+        "",
+        "The body had not come in full after 30 seconds: repeat the call.",
+    ),
     413: ("TOO_LARGE", "The body is too large", "at most 10485760 bytes are taken", "The body is over 10 MiB."),
     415: (
         "UNSUPPORTED_MEDIA_TYPE",
@@ -71,6 +77,12 @@ ERRORS = {
     ),
     429: ("TOO_MANY_REQUESTS", "Too many requests", "", "Slow down: wait as long as `Retry-After` says, then repeat."),
     500: ("INTERNAL_ERROR", "A fault of ours", "incident 5f0c2a91", "A fault of ours, with its number: repeat later."),
+    503: (
+        "SERVICE_UNAVAILABLE",
+        "It cannot be taken now",
+        "too much is being taken in at once: send it again",
+        "It cannot be stored now: repeat later.",
+    ),
 }
 
 
@@ -144,7 +156,7 @@ def _list_strict(models: Mapping[str, type[BaseModel]]) -> list[type[BaseModel]]
 def _render_path(operation: Operation, methods: list[str], model: type[BaseModel]) -> Json:
     path: Json = {method.lower(): _render_operation(operation, method, model) for method in methods}
     if "{key}" in operation.path:
-        words = "The secret of this address, which the shop's settings page shows once"
+        words = "The secret of this address, which whoever runs the bridge makes and is shown once"
         key = {"name": "key", "in": "path", "required": True, "schema": {"type": "string"}, "description": words}
         path["parameters"] = [key]
     return path
@@ -202,25 +214,27 @@ def _make_responses() -> Json:
     made["TOO_MANY_REQUESTS"]["headers"] = {
         "Retry-After": {"description": "Seconds to wait", "schema": {"type": "integer", "minimum": 0}}
     }
-    done, not_yet = (False, None), (True, "not finished yet: please repeat the call")
     return {
         "Accepted": {"description": "Accepted; the body is empty."},
-        "SellerAnswer": _render_seller("Looked at: `hasError` tells how it ended.", *done),
-        "SellerNotFinished": _render_seller("Not finished in 40 seconds: repeat the call as it is.", *not_yet),
+        "SellerAnswer": _render_answer(
+            "Looked at: `hasError` tells how it ended.",
+            {"$ref": f"{REF}SellerAnswer"},
+            {"hasError": False, "errorMessage": None},
+        ),
+        "SellerNotFinished": _render_answer(
+            "Not finished in 40 seconds, or too many of these calls are waiting: repeat it as it is. When it could not "
+            "even be stored, the common error shape.",
+            {"anyOf": [{"$ref": f"{REF}SellerAnswer"}, {"$ref": f"{REF}Error"}]},
+            {"hasError": True, "errorMessage": "not finished yet: please repeat the call"},
+        ),
         **made,
     }
 
 
 def _render_error(code: str, message: str, description: str, words: str) -> Json:
-    return _render_answer(words, "Error", {"code": code, "message": message, "description": description})
+    example = {"code": code, "message": message, "description": description}
+    return _render_answer(words, {"$ref": f"{REF}Error"}, example)
 
 
-def _render_seller(words: str, error: bool, message: str | None) -> Json:
-    return _render_answer(words, "SellerAnswer", {"hasError": error, "errorMessage": message})
-
-
-def _render_answer(words: str, schema: str, example: Any) -> Json:
-    return {
-        "description": words,
-        "content": {"application/json": {"schema": {"$ref": REF + schema}, "example": example}},
-    }
+def _render_answer(words: str, schema: Json, example: Any) -> Json:
+    return {"description": words, "content": {"application/json": {"schema": schema, "example": example}}}

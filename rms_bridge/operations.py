@@ -12,8 +12,8 @@ from rms_bridge.contract import CreateReturnOrder, ReturnNotification, ReturnsPr
 from rms_bridge.partners import clickpost, shiprocket
 
 BRIDGE = "bridge"  # the credential headers authUsername and authPassword
-COMMON_ANSWERS = (400, 401, 413, 415, 429, 500)
-HOOK_ANSWERS = (400, 401, 413, 429, 500)
+COMMON_ANSWERS = (400, 401, 408, 413, 415, 429, 500, 503)
+HOOK_ANSWERS = (400, 401, 408, 413, 429, 500, 503)
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from core.relay.inbox import ALWAYS, open_body, record_event
 from core.runtime import Runtime
 
 _BATCH = 200
+_MOST_SHOWN = 50  # messages that a finding names
 _STRETCH_SECONDS = 8.0  # well within the lease
 
 
@@ -53,6 +54,13 @@ class Found:
         """Messages found so far."""
         before = self.body.get("counted")
         return len(self.event_ids) + (before if _is_id(before) else 0)
+
+    @property
+    def shown(self) -> list[int]:
+        """Those of them that are named in a finding: the first ones."""
+        before = self.body.get("shown")
+        known = [one for one in before if _is_id(one)] if isinstance(before, list) else []
+        return [*known, *self.event_ids][:_MOST_SHOWN]
 
 
 @dataclass(frozen=True)
@@ -110,7 +118,9 @@ class PersonHandler:
                 source=delivery.source,
                 topic=delivery.topic,
                 delivery_id=f"{delivery.id}@{facts.after}",
-                body=json.dumps({**facts.body, "after": facts.after, "counted": facts.counted}).encode(),
+                body=json.dumps(
+                    {**facts.body, "after": facts.after, "counted": facts.counted, "shown": facts.shown}
+                ).encode(),
                 priority=ALWAYS,
             )
 
@@ -129,9 +139,8 @@ class DataRequest(PersonHandler):
             return handled(f"{facts.counted} raw message(s) so far")
         asked = facts.body.get("data_request")
         number = asked.get("id") if isinstance(asked, dict) else None
-        words = privacy.note_data_request(
-            session, delivery.shop_id, str(number or delivery.id)[:64], facts.traces, facts.counted
-        )
+        about = str(number or delivery.id)[:64]
+        words = privacy.note_data_request(session, delivery.shop_id, about, facts.traces, facts.counted, facts.shown)
         return handled(words)
 
 

@@ -115,7 +115,7 @@ def _examine_keys(runtime: Runtime) -> Found:
 
 
 def _examine_budgets(runtime: Runtime, shops: Sequence[Shop]) -> Iterator[Found]:
-    """Increff counts calls for each client, we for each shop (ADR 11): shops of one client must divide its calls."""
+    """Increff counts calls for each client, we for each shop (ADR 13): shops of one client must divide its calls."""
     sharing: dict[tuple[str, ...], dict[str, int]] = {}
     with runtime.database.read() as session:
         for shop in shops:

@@ -92,8 +92,9 @@ def _add_show(group: click.Group, runtime: Runtime) -> None:
     @group.command("show", help="Show one event: how it ended, what it caused, and its body with people left out.")
     @click.argument("event_id", type=ROW_ID)
     @click.option("--json", "as_json", is_flag=True, help="Print one object.")
-    def show(event_id: int, as_json: bool) -> None:
-        with runtime.database.read() as session:
+    @click.option("--unmasked", is_flag=True, help="Print the body in clear, people included; the audit log tells.")
+    def show(event_id: int, as_json: bool, unmasked: bool) -> None:
+        with runtime.database.write() if unmasked else runtime.database.read() as session:
             found = session.execute(
                 select(Event, Shop.domain).join(Shop, Shop.id == Event.shop_id).where(Event.id == event_id)
             ).first()
@@ -103,12 +104,14 @@ def _add_show(group: click.Group, runtime: Runtime) -> None:
                 **_describe_event(*found),
                 "due_at": found[0].due_at if found[0].outcome is None else None,
                 **_list_consequences(session, event_id),
-                "body": _show_body(session, runtime, found[0]),
+                "body": _show_body(session, runtime, found[0], unmasked=unmasked),
             }
+            if unmasked:
+                audit(session, found[0].shop_id, COMMAND_LINE, "event.unmasked", f"event {event_id}")
         if as_json:
             print_object(shown)
         else:
-            _print_event(shown)
+            _print_event(shown, unmasked=unmasked)
 
 
 def _list_consequences(session: Session, event_id: int) -> dict[str, list[dict[str, Any]]]:
@@ -127,17 +130,18 @@ def _list_consequences(session: Session, event_id: int) -> dict[str, list[dict[s
     }
 
 
-def _show_body(session: Session, runtime: Runtime, event: Event) -> Any:
-    """Masked; None when it was purged, words when it is no JSON object."""
+def _show_body(session: Session, runtime: Runtime, event: Event, *, unmasked: bool) -> Any:
+    """Masked or in clear; None when it was purged, words when it is no JSON object."""
     if event.body is None:
         return None
     try:
-        return mask_body(read_object(read_body(session, runtime.keyring, event.shop_id, event.id)))
+        body = read_object(read_body(session, runtime.keyring, event.shop_id, event.id))
+        return body if unmasked else mask_body(body)
     except BadInput as error:
         return f"cannot be read: {error}"
 
 
-def _print_event(shown: dict[str, Any]) -> None:
+def _print_event(shown: dict[str, Any], *, unmasked: bool) -> None:
     for key in (*_COLUMNS, "delivery_id", "ended_at", "due_at", "attempts"):
         if shown[key] is not None:
             click.echo(f"{key}: {shown[key]}")
@@ -150,4 +154,4 @@ def _print_event(shown: dict[str, Any]) -> None:
             click.echo(f"\n{title}")
             print_rows(shown[title], columns, as_json=False)
     body = "purged after RETENTION_DAYS" if shown["body"] is None else json.dumps(shown["body"], indent=2)
-    click.echo(f"\nbody (people and free text are ***)\n{body}")
+    click.echo(f"\nbody{'' if unmasked else ' (people and free text are ***)'}\n{body}")

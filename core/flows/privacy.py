@@ -6,7 +6,7 @@ about a return, and the words of a far side: of the customer's orders and return
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -170,12 +170,19 @@ def _forget_effects(session: Session, shop_id: int, traces: Traces) -> None:
     session.execute(update(Effect).where(*mine).values(request=None))
 
 
-def note_data_request(session: Session, shop_id: int, request: str, traces: Traces, messages: int) -> str:
-    """What is held of a person, for the merchant to answer with: a finding. Returns its words."""
+def note_data_request(
+    session: Session, shop_id: int, request: str, traces: Traces, messages: int, shown: Sequence[int]
+) -> str:
+    """What is held of a person, for the merchant to answer with: a finding. Returns its words.
+
+    `messages` is how many name the person, `shown` are the event ids of the first of them.
+    """
     orders = ", ".join(map(str, sorted(traces.order_ids))) or "none"
     words = (
         f"a customer asks what is stored. Orders: {orders}; returns: {len(traces.return_ids)}; raw messages: {messages}"
     )
+    if shown:
+        words += f" (events {', '.join(map(str, shown))}{', …' if messages > len(shown) else ''})"
     keep_findings(session, shop_id, request, [Kind.DATA_REQUEST], [Difference(Kind.DATA_REQUEST, words)])
     return words
 

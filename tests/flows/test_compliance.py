@@ -13,7 +13,7 @@ from sqlalchemy import select
 from core.db import Base, db_now
 from core.flows.rekeying import SEALED
 from core.flows.tenants import find_shop
-from core.models import AuditEntry, Event, Finding, Shop
+from core.models import AuditEntry, Event, Shop
 from core.relay.jobs import sweep
 from simulators.shopify.oauth import make_id_token
 from tests.flows.stage import SCOPES, Stage
@@ -133,20 +133,6 @@ def test_an_odd_request_forgets_nobody(stage: Stage, body: dict[str, Any]) -> No
     tell(stage, "customers/redact", **body)
     assert find(stage, CANARY)
     assert stage.events("customers/redact")[0].outcome == "handled"
-
-
-def test_a_customer_asks_what_is_stored(stage: Stage) -> None:
-    planted = plant(stage, CANARY, "RET-1")
-    asked = {"customer": name(planted), "orders_requested": [planted["first"]], "data_request": {"id": 9999}}
-    tell(stage, "customers/data_request", **asked)
-    assert "data_request" in kinds(stage)
-    with stage.runtime.database.read() as session:
-        found = session.scalars(select(Finding).where(Finding.kind == "data_request")).one()
-    assert found.about == "9999"
-    assert str(planted["order"]) in found.detail
-    assert CANARY not in found.detail
-    (event,) = stage.events("customers/data_request")
-    assert event.body is None
 
 
 def remove(stage: Stage) -> None:
