@@ -143,9 +143,20 @@ def parse_order_answer(order: dict[str, Any], lines: list[dict[str, Any]], rules
         lines=[_parse_line_answer(line, rules) for line in lines],
         attributes=[_Named.model_validate(one) for one in order["customAttributes"]],
         rules=rules,
-        in_order=any(one["exchangeLineItems"]["nodes"] for one in order["returns"]["nodes"]),
+        in_order=_is_in_order(order),
         fulfillment_orders=parse_fulfillment_orders(order["fulfillmentOrders"]["nodes"]),
     )
+
+
+def _is_in_order(order: dict[str, Any]) -> bool:
+    """True for a native exchange: its lines are on this order, or, while something of it is still to ship, may be.
+
+    Lines of an exchange join the order when its return is processed. Of an order that has shipped as a whole there is
+    nothing to hold before that, and what has shipped is not the exchange.
+    """
+    exchanged = [one for part in order["returns"]["nodes"] for one in part["exchangeLineItems"]["nodes"]]
+    shipped = parse_display_status(order["displayFulfillmentStatus"]) is Fulfillment.FULL
+    return any(one["lineItems"] or not shipped for one in exchanged)
 
 
 def parse_fulfillment_orders(nodes: list[dict[str, Any]]) -> tuple[FulfillmentOrder, ...]:

@@ -9,7 +9,7 @@ _ORDER_FIELDS = f"""
     id name tags createdAt updatedAt cancelledAt displayFulfillmentStatus
     customAttributes {{ key value }}
     shippingAddress @include(if: $withAddress) {{ {_ADDRESS} }}
-    returns(first: 5) {{ nodes {{ exchangeLineItems(first: 1) {{ nodes {{ id }} }} }} }}
+    returns(first: 5) {{ nodes {{ exchangeLineItems(first: 10) {{ nodes {{ lineItems {{ id }} }} }} }} }}
     fulfillmentOrders(first: 10) {{
       nodes {{ id status supportedActions {{ action }} fulfillmentHolds {{ id handle heldByRequestingApp }} }}
     }}

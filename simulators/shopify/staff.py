@@ -9,7 +9,7 @@ from typing import Any
 from simulators.shopify import cancelling, editing, holding, payloads, returning
 from simulators.shopify.base import Refused
 from simulators.shopify.order_model import Order
-from simulators.shopify.orders import announce_order, make_order
+from simulators.shopify.orders import add_fulfillment_order, add_line, announce_order, make_order
 from simulators.shopify.state import MAIN_APP, World, new_event
 from simulators.shopify.tags import split, with_tags, without_tags
 
@@ -135,6 +135,16 @@ class Staff(World):
                 editing.apply_changes(self, found, order, [(line, quantity, restock)])
             return plain(order)
 
+    def add_line(self, shop: str, order_id: Ref, sku: str, quantity: int = 1) -> View:
+        """An order edit; what is added so has no properties."""
+        with self.lock:
+            found = self.shop(shop)
+            order = self.find_order(found, order_id)
+            made = add_line(self, found, order, sku=sku, quantity=quantity)
+            add_fulfillment_order(self, found, order, [(made, quantity)])
+            announce_order(self, found, order, "orders/edited", moves=True)
+            return plain(order)
+
     def fulfil(self, shop: str, order_id: Ref, lines: Mapping[Any, int] | None = None) -> View:
         with self.lock:
             found = self.shop(shop)
@@ -219,6 +229,15 @@ class Staff(World):
             order = self.find_order(found, order_id)
             made = returning.open_return(self, found, order, _numbered(lines), exchange, status)
             return {"id": made.id, "name": made.name, "status": made.status, "order": order.pk}
+
+    def process_return(self, shop: str, return_id: str) -> View:
+        """Its exchange lines join the order."""
+        with self.lock:
+            found = self.shop(shop)
+            item = returning.find_return(found, return_id)
+            parts = [{"id": one.id, "quantity": one.unprocessed_quantity} for one in item.exchange_line_items]
+            returning.process(self, found, item, {"exchangeLineItems": parts})
+            return {"id": item.id, "name": item.name, "status": item.status, "order": item.order.pk}
 
     def close_return(self, shop: str, return_id: str, status: str = "CLOSED") -> View:
         topics = {"CLOSED": "returns/close", "CANCELED": "returns/cancel", "DECLINED": "returns/decline"}

@@ -27,6 +27,27 @@ def make_known(stage: Stage, units: dict[str, str] | None = None) -> dict[str, A
     return order
 
 
+@pytest.mark.parametrize(("said", "end"), [("PASS", "released"), ("FAIL", "review")])
+def test_one_whose_lines_join_an_order_that_has_shipped_is_held_from_then_on(stage: Stage, said: str, end: str) -> None:
+    """As Shopify does it: the lines come when the return is processed, and until then there is nothing to hold."""
+    stage.sandbox.shopify.topics |= {"returns/approve", "returns/process"}
+    stage.configure({"exchange": {"fulfillment_hold": True}})
+    order = stage.sandbox.shopify.create_order(stage.shop, line_items=[{"sku": "FIRST", "quantity": 1}], tags=["vip"])
+    stage.sandbox.shopify.fulfil(stage.shop, order["id"])
+    made = stage.sandbox.shopify.open_return(stage.shop, order["id"], exchange=[{"sku": "NEW-A", "quantity": 1}])
+    stage.settle()
+    assert {one.outcome for one in stage.events("returns/approve")} == {"ignored"}
+    stage.sandbox.shopify.process_return(stage.shop, made["id"])
+    stage.settle()
+    assert holds(stage, order) == ["returnbridge"]
+    stage.push_return({"A": "S"}, forward=str(order["id"]))
+    stage.judge({"A": said}, forward=str(order["id"]))
+    stage.settle()
+    assert stage.state(order)[0] == end
+    assert holds(stage, order) == ([] if said == "PASS" else ["returnbridge"])
+    assert stage.shopify_order(order)["cancel_requests"] == 0
+
+
 def test_a_mixed_outcome_is_for_a_person_and_nothing_is_cut(stage: Stage) -> None:
     order = make_known(stage, {"A": "S", "B": "S"})
     before = [one["current_quantity"] for one in stage.shopify_order(order)["lines"]]
