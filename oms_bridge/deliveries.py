@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from core.clock import parse_time, render_time
 from core.db import read_clock
 from core.domain.effects import OMS_CANCEL_LINES, OMS_CREATE_ORDER, OMS_HOLD_ORDER, OMS_UNHOLD_ORDER
-from core.domain.orders import ForwardOrder, OrderSnapshot, has_tag
+from core.domain.orders import ForwardOrder, Fulfillment, OrderSnapshot, has_tag
 from core.errors import Ambiguous, Permanent, Transient
 from core.flows.acknowledgements import OmsCreated, note_oms_cancelled, note_oms_created, note_oms_hold
 from core.flows.exchanges import is_order_held
@@ -75,6 +75,10 @@ class CreateOrder(_OrderDeliverer):
         order = load_order(session, job.shop_id, int(job.about))
         if order is None or order.cancelled:
             return NotNeeded("the order was cancelled before OMS knew it")
+        if order.fulfillment is Fulfillment.FULL:
+            return NotNeeded("the order has shipped: OMS would ship it again")
+        if order.fulfillment is Fulfillment.PARTIAL:
+            raise Permanent("a part of the order has shipped: OMS would ship it again, so make the rest there by hand")
         if session.get(OmsOrder, (job.shop_id, order.id)) is not None:
             return NotNeeded("OMS has the order")
         settings = load_settings(session, job.shop_id)

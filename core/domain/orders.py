@@ -219,7 +219,8 @@ def find_untellable(order: OrderSnapshot, record: OmsRecord) -> list[str]:
 def find_oms_needs(order: OrderSnapshot, *, held: bool, record: OmsRecord | None) -> list[OmsNeed]:
     """What differs between the order and what OMS acknowledged, in sending order (a cancel before the unhold)."""
     if record is None:
-        return [] if order.cancelled else [OmsNeed.CREATE]
+        over = order.cancelled or order.fulfillment is Fulfillment.FULL
+        return [] if over else [OmsNeed.CREATE]
     needs = []
     cancelled = find_cancelled_quantities(order, record)
     if any(quantity > record.cancelled.get(line, 0) for line, quantity in cancelled.items()):
