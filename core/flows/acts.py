@@ -56,14 +56,16 @@ def want_hold(scene: Scene, order_id: int) -> None:
     """The hold tag is on, the release tag off."""
     tags = scene.settings.exchange
     off = [tags.release_tag] if tags.release_tag else []
-    _want(scene, SHOPIFY_TAG_ORDER, fate_of(order_id), order_id, {"add": [tags.hold_tag], "remove": off})
+    end = {"add": [tags.hold_tag], "remove": off}
+    _want(scene, SHOPIFY_TAG_ORDER, fate_of(order_id), order_id, end, params={"holds": True})
 
 
 def want_release(scene: Scene, order_id: int) -> None:
     """The hold tag is off, the release tag on. An unsent cut stays: it was asked for first."""
     tags = scene.settings.exchange
     on = [tags.release_tag] if tags.release_tag else []
-    _want(scene, SHOPIFY_TAG_ORDER, fate_of(order_id), order_id, {"add": on, "remove": [tags.hold_tag]})
+    end = {"add": on, "remove": [tags.hold_tag]}
+    _want(scene, SHOPIFY_TAG_ORDER, fate_of(order_id), order_id, end, params={"holds": False})
 
 
 def _hold_rules(scene: Scene) -> dict[str, Any]:
@@ -142,7 +144,10 @@ def withdraw_acts(scene: Scene, order_id: int, why: str, *, keep_hold: bool = Fa
 
 
 def _is_hold(scene: Scene, fate: Effect | None) -> bool:
-    return fate is not None and fate.wanted.get("add") == [scene.settings.exchange.hold_tag]
+    """By what was decided: the tags may be called otherwise by now. A row of an earlier release does not say it."""
+    if fate is None:
+        return False
+    return bool(fate.params.get("holds", fate.wanted.get("add") == [scene.settings.exchange.hold_tag]))
 
 
 def is_act_wanted(scene: Scene, order_id: int) -> bool:
@@ -212,6 +217,11 @@ def is_cut_outdated(scene: Scene, order_id: int, left: Mapping[int, int], cuts: 
     now = {str(line): quantity for line, quantity in left.items()}
     regretted = any(now.get(line, kept + 1) > kept for one in begun for line, kept in one.wanted["left"].items())
     return regretted or (bool(cuts) and newest.wanted["left"] != now)
+
+
+def list_cut_lines(scene: Scene, order_id: int) -> set[int]:
+    """The lines that cuts of ours were or may have been about."""
+    return {int(line) for one in _list_begun_cuts(scene, order_id) for line in one.wanted["left"]}
 
 
 def _list_begun_cuts(scene: Scene, order_id: int) -> list[Effect]:

@@ -15,11 +15,11 @@ from core.addresses import AddressGuard
 from core.crypto import Keyring
 from core.db import db_now, insert_once, lock_row
 from core.domain.differences import Kind
-from core.domain.exchange import SETTLED
+from core.domain.exchange import SETTLED, WAITING, State
 from core.errors import BadInput, Outdated
 from core.flows.audit import audit
 from core.flows.findings import keep_findings
-from core.models import Effect, Event, Exchange, SettingsVersion, Shop
+from core.models import Effect, Event, Exchange, Order, SettingsVersion, Shop
 from core.relay.endpoints import wake_endpoints
 from core.relay.inbox import record_event
 from core.settings import Settings, merge_secrets, parse_settings, split_secrets
@@ -133,6 +133,9 @@ def save_settings(
     stored = open_secrets(keyring, newest) if newest else {}
     changed = _list_changed({**_document(newest), **stored}, {**rest, **secrets})
     audit(session, shop.id, saved_by, "settings.saved", f"version {version}", changed=changed)
+    before = parse_settings(newest.document) if newest else Settings()
+    if before.exchange.hold_tags != settings.exchange.hold_tags:
+        _keep_holds(session, shop.id)
     shop.mode = settings.mode
     if settings.mode == "live" and shop.live_since is None:
         shop.live_since = db_now()
@@ -141,6 +144,17 @@ def save_settings(
     if session.scalars(open_exchange).first() is not None:
         ask_rethink(session, keyring, shop.id, version, 0)
     return version
+
+
+def _keep_holds(session: Session, shop_id: int) -> None:
+    """The tags that hold are others from now on: who was on hold stays so, and is given the new one.
+
+    Else every order that waits for QC would seem to have been freed by hand. A native exchange is held without a tag.
+    """
+    native = select(Order.order_id).where(Order.shop_id == shop_id, Order.in_order)
+    held = (Exchange.seen_held, Exchange.state.in_((*WAITING, State.REVIEW, State.CANCELLING)))
+    where = (Exchange.shop_id == shop_id, *held, Exchange.order_id.not_in(native))
+    session.execute(update(Exchange).where(*where).values(hold_decided=True))
 
 
 def _list_changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
