@@ -72,7 +72,7 @@ class Facts:
     in_order: bool  # a native exchange: its lines are on the customer's first order, which must not be cancelled
     underway: PlanKind | None  # the plan that the present state carries out
     by_deadline: bool  # it was not a verdict that brought it there
-    deadline_lifted: bool  # and by the settings of now it would not have
+    deadline_lifted: bool  # and by the settings of now it would not have; nothing of it has been sent
     refuted: bool  # or by what QC has said since
     too_late: bool  # in review, as QC changed its mind after our release or cancel had begun: what lands is our act
     stuck: bool  # in review, and nothing has come that could end it without a person
@@ -100,7 +100,7 @@ def read_signal(facts: Facts) -> Signal:
         (not facts.held, Signal.NEVER_HELD),
         (facts.decided, Signal.DECIDED_BY_HAND),
         (facts.stuck, Signal.WAITS_FOR_PERSON),
-        (facts.deadline_lifted and facts.plan is PlanKind.WAIT and not facts.acted, Signal.DEADLINE_LIFTED),
+        (facts.deadline_lifted and facts.plan is PlanKind.WAIT, Signal.DEADLINE_LIFTED),
         (facts.refuted and facts.plan is PlanKind.WAIT and not facts.acted, Signal.DEADLINE_REFUTED),
         (facts.underway is facts.plan and not facts.outdated, Signal.UNDER_WAY),
         (facts.by_deadline and facts.plan is PlanKind.WAIT and not facts.refuted, Signal.UNDER_WAY),

@@ -46,14 +46,16 @@ def find_units(
 
     Lines that name all of the registered ones name the others as well: a notification may list fewer than come back,
     and another return may bring the rest (ADR 17). `judged` are the item codes with a verdict; a line that was removed
-    before its unit had one waits for nothing.
+    before its unit had one waits for nothing, unless a line that names no unit may have taken its place.
     """
     known = {unit.item_code for unit in registered}
     if not known <= {code for line in lines for code in line.unit_codes}:
         return list(registered)
     if not registered and not (lines and all(line.unit_codes for line in lines)):
         return []
-    named = (code for line in lines for code in line.unit_codes if line.current_quantity or code in judged)
+    swapped = any(line.current_quantity and not line.unit_codes for line in lines)
+    asked = [(code, line) for line in lines for code in line.unit_codes]
+    named = (code for code, line in asked if line.current_quantity or swapped or code in judged)
     return [*registered, *(ReturnUnit(code, "", None) for code in dict.fromkeys(named) if code not in known)]
 
 
@@ -77,6 +79,8 @@ def make_plan(
     if len(counted) < len(units):
         return _plan_early(len(units) - len(counted), failed, units, lines, policy)
     unlisted = find_unlisted(units, latest, policy.reasons)
+    if any(weigh(one, policy.reasons) is CountsAs.REVIEW for one in unlisted):
+        return Plan(PlanKind.REVIEW, "a QC reason is set to be reviewed by hand")
     passed = [one for one in unlisted if weigh(one, policy.reasons) is CountsAs.PASS]
     plan = _plan_judged(failed, [*units, *(ReturnUnit(one.item_code, one.sku, None) for one in passed)], lines, policy)
     if len(passed) < len(unlisted) and plan.kind in (PlanKind.RELEASE, PlanKind.CUT):

@@ -62,23 +62,29 @@ def find_missed(wait: Wait, qc: QcSettings, now: datetime) -> Deadline | None:
     return None
 
 
-def choose_step(missed: Deadline, qc: QcSettings, known: Collection[CountsAs], *, in_order: bool, before: str) -> Move:
-    """What is done about a missed deadline. `known` is what the verdicts heard so far count as.
+def choose_step(
+    missed: Deadline, qc: QcSettings, known: Collection[CountsAs], *, here: bool, in_order: bool, before: str
+) -> Move:
+    """What is done about a missed deadline. `known` is what the verdicts heard so far count as; `here` says that all
+    that comes back is known and has arrived.
 
-    A deadline never acts where the app does not act, nor against a verdict that is there already: then a person must.
+    A deadline never acts where the app does not act, nor while goods are on their way or unknown, nor against a verdict
+    that is there already: then a person must.
     """
     if missed is Deadline.PARTNER:
         why = f"the partner has not carried out the verdict for {qc.verdict_deadline_days:g} days ({before})"
         return Move(State.REVIEW, "partner_overdue", why)
     if missed is Deadline.HOLD:
         return Move(State.REVIEW, HELD_TOO_LONG, f"on hold for more than {qc.max_hold_days:g} days ({before})")
-    return _choose_without_verdict(qc, known, in_order=in_order)
+    return _choose_without_verdict(qc, known, here=here, in_order=in_order)
 
 
-def _choose_without_verdict(qc: QcSettings, known: Collection[CountsAs], *, in_order: bool) -> Move:
+def _choose_without_verdict(qc: QcSettings, known: Collection[CountsAs], *, here: bool, in_order: bool) -> Move:
     late = f"the goods arrived, and the verdicts are not complete after {qc.verdict_deadline_days:g} days"
     if qc.actor != "app" or qc.on_deadline == "review":
         return Move(State.REVIEW, "verdict_overdue", late)
+    if not here:
+        return Move(State.REVIEW, "verdict_overdue", f"{late}; not all that comes back is known and has arrived")
     if is_refuted(PlanKind(qc.on_deadline), known):
         return Move(State.REVIEW, "verdict_overdue", f"{late}; those known speak against a {qc.on_deadline}")
     if qc.on_deadline == "release":
@@ -130,7 +136,8 @@ def meet_deadline(scene: Scene, order_id: int) -> str | None:
     if missed is None:
         return None
     case = open_case(scene, exchange, order)
-    step = choose_step(missed, scene.settings.qc, case.known, in_order=order.in_order, before=exchange.reason)
+    facts = {"here": case.here, "in_order": order.in_order}
+    step = choose_step(missed, scene.settings.qc, case.known, **facts, before=exchange.reason)
     _carry_out(scene, case, step)
     return step.code
 

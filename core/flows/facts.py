@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
+from typing import Any
 
-from sqlalchemy import or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Select, or_, select
+from sqlalchemy.orm import Session, aliased
 
 from core.domain.exchange import FOR_PERSON, LACKING, UNDERWAY, Facts, State
 from core.domain.orders import Fulfillment, OrderSnapshot, is_bound, is_held
 from core.domain.plan import Plan, PlanKind, QcPolicy, find_cuts, find_units, is_refuted, make_plan
 from core.domain.returns import CountsAs, ReturnUnit, UnitVerdict, weigh
 from core.domain.statuses import ARRIVED, ENDED
-from core.flows.acts import has_acted, has_sealed_fate, is_cut_outdated
+from core.flows.acts import has_acted, has_sealed_fate, is_cut_outdated, list_cut_lines
 from core.flows.linking import list_linked_codes
 from core.flows.returns import find_returns, load_latest_verdicts, load_units
 from core.flows.scene import Scene
-from core.models import Event, Exchange, ExchangeLink, ReturnOrder, VerdictRow
+from core.models import Event, Exchange, ExchangeLink, Order, ReturnOrder, VerdictRow
 from core.settings import Settings
+from core.statements import prepared, scalars
 
 DEADLINE = "deadline"  # who decided, when no person did
 _BY_DEADLINE = {"released_by_deadline": "release", "cancelled_by_deadline": "cancel"}
@@ -34,6 +36,7 @@ class Case:
     plan: Plan
     known: frozenset[CountsAs]  # what the verdicts heard so far count as; once there is one, the goods are there
     complete: bool  # every return it is linked to has been heard of, and there is one
+    here: bool  # and all that comes back with them is known, and has arrived
 
     @property
     def cuts(self) -> dict[int, int]:
@@ -45,13 +48,55 @@ def open_case(scene: Scene, exchange: Exchange, order: OrderSnapshot) -> Case:
     """Everything known about an exchange, and the plan it asks for."""
     codes = list_linked_codes(scene.session, exchange)
     returns = find_returns(scene.session, scene.shop_id, codes)
-    units, latest = _collect(scene.session, returns)
+    others = list_others_units(scene, exchange, order)
+    units, latest = _collect(scene.session, returns, others)
     if sum(one.known for one in returns) < len(codes):
         units = []  # a return that the order names has not been registered: what we have are not all units
     policy = read_policy(scene.settings)
-    plan = make_plan(find_units(units, order.lines, latest), latest, order.lines, policy)
+    awaited = find_units(units, order.lines, latest)
+    plan = _mind_swaps(scene, order, make_plan(awaited, latest, order.lines, policy))
     heard = frozenset(weigh(verdict, policy.reasons) for verdict in latest.values())
-    return Case(exchange, order, returns, plan, heard, complete=len(codes) == len(returns) > 0)
+    arrived = all(one.status in ARRIVED or load_latest_verdicts(scene.session, one.id) for one in returns)
+    complete = len(codes) == len(returns) > 0
+    here = complete and arrived and 0 < len(awaited) == len(units)
+    return Case(exchange, order, returns, plan, heard, complete, here)
+
+
+def list_others_units(scene: Scene, exchange: Exchange, order: OrderSnapshot) -> set[str]:
+    """Item codes that another order linked to a return of this one names, and this one does not: they are that one's.
+
+    One return may bring back what several orders replace. An order that names no unit may be judged by all of them.
+    """
+    mine = {code for line in order.lines for code in line.unit_codes}
+    if not mine:
+        return set()
+    siblings = scalars(scene.session, _select_sibling_lines(exchange.id))
+    return {code for lines in siblings for line in lines for code in line["unit_codes"]} - mine
+
+
+@prepared
+def _select_sibling_lines(exchange_id: int) -> Select[list[dict[str, Any]]]:
+    """The lines of other orders that are linked to a return of this exchange."""
+    mine, other = aliased(ExchangeLink), aliased(ExchangeLink)
+    query = select(Order.lines).join(
+        Exchange, (Exchange.shop_id == Order.shop_id) & (Exchange.order_id == Order.order_id)
+    )
+    query = query.join(other, other.exchange_id == Exchange.id)
+    query = query.join(mine, (mine.shop_id == other.shop_id) & (mine.return_code == other.return_code))
+    return query.where(mine.exchange_id == exchange_id, other.exchange_id != exchange_id)
+
+
+def _mind_swaps(scene: Scene, order: OrderSnapshot, plan: Plan) -> Plan:
+    """A line to be cut is gone, and not by us, while another one names no unit: that may have taken its place, and
+    would be released for a unit that failed. Where a partner acts, it was the partner."""
+    unnamed = any(line.current_quantity and not line.unit_codes for line in order.lines)
+    if plan.kind is not PlanKind.CUT or not unnamed or scene.settings.qc.actor != "app":
+        return plan
+    ours = list_cut_lines(scene, order.id)
+    left = {line.id: line.current_quantity for line in order.lines}
+    if all(left[line] > kept or line in ours for line, kept in plan.left.items()):
+        return plan
+    return Plan(PlanKind.REVIEW, "a failed unit's line was taken off by hand, and another line names no unit")
 
 
 def read_policy(settings: Settings) -> QcPolicy:
@@ -60,8 +105,11 @@ def read_policy(settings: Settings) -> QcPolicy:
     return QcPolicy(qc.wait_for == "all_units", qc.on_fail == "cancel", qc.on_mixed, qc.counted_reasons)
 
 
-def _collect(session: Session, returns: list[ReturnOrder]) -> tuple[list[ReturnUnit], dict[str, UnitVerdict]]:
-    """Units and verdicts of all returns. An item code that several of them use is told apart by its return."""
+def _collect(
+    session: Session, returns: list[ReturnOrder], others: set[str]
+) -> tuple[list[ReturnUnit], dict[str, UnitVerdict]]:
+    """Units and verdicts of all returns, but for `others`. An item code that several returns use is told apart by its
+    return."""
     said = [(one.code, load_units(session, one.id), load_latest_verdicts(session, one.id)) for one in returns]
     uses = Counter(code for _, units, latest in said for code in {unit.item_code for unit in units} | latest.keys())
 
@@ -70,7 +118,8 @@ def _collect(session: Session, returns: list[ReturnOrder]) -> tuple[list[ReturnU
 
     units = [replace(unit, item_code=tell(name, unit.item_code)) for name, listed, _ in said for unit in listed]
     latest = {tell(name, code): verdict for name, _, heard in said for code, verdict in heard.items()}
-    return units, latest
+    mine = [unit for unit in units if unit.item_code not in others]
+    return mine, {code: verdict for code, verdict in latest.items() if code not in others}
 
 
 def stands_held(scene: Scene, exchange: Exchange, order: OrderSnapshot) -> bool:
@@ -92,10 +141,9 @@ def read_facts(scene: Scene, case: Case) -> Facts:
         cancelled=order.cancelled,
         held=stands_held(scene, exchange, order),
         seen_held=exchange.seen_held,
-        # the first lines of a native exchange's order have shipped before: only all of it says something
-        fulfilled=order.fulfillment is Fulfillment.FULL
-        if order.in_order
-        else order.fulfillment is not Fulfillment.NONE,
+        # only all of it says something: the first lines of a native exchange's order have shipped before, and what is
+        # left of an order of which somebody shipped a piece by hand still waits for QC
+        fulfilled=order.fulfillment is Fulfillment.FULL,
         decided=exchange.decided_by not in (None, DEADLINE),
         in_order=order.in_order,
         underway=UNDERWAY.get(exchange.code),
@@ -116,10 +164,11 @@ def read_facts(scene: Scene, case: Case) -> Facts:
 
 
 def _is_deadline_lifted(scene: Scene, exchange: Exchange) -> bool:
-    """A deadline decided, and by the settings of now it would not decide so."""
+    """A deadline decided, by the settings of now it would not decide so, and nothing of it has been sent."""
     qc = scene.settings.qc
     stands = qc.actor == "app" and _BY_DEADLINE.get(exchange.code) == qc.on_deadline
-    return exchange.decided_by == DEADLINE and exchange.code in _BY_DEADLINE and not stands
+    lifted = exchange.decided_by == DEADLINE and exchange.code in _BY_DEADLINE and not stands
+    return lifted and not has_sealed_fate(scene, exchange.order_id)
 
 
 def _is_outdated(scene: Scene, case: Case) -> bool:

@@ -11,7 +11,7 @@ from core.domain.exchange import SETTLED, WAITING, Move, State, is_end_refuted
 from core.domain.returns import UnitVerdict, VerdictReport, weigh
 from core.flows.acts import has_acted
 from core.flows.exchanges import find_exchange, move
-from core.flows.facts import DEADLINE, open_case
+from core.flows.facts import DEADLINE, list_others_units, open_case
 from core.flows.linking import find_linked_orders
 from core.flows.orders import load_order
 from core.flows.reports import reconsider_linked
@@ -63,7 +63,10 @@ def _note_changes_too_late(scene: Scene, return_code: str, item_codes: list[str]
         order = load_order(scene.session, scene.shop_id, order_id)
         if exchange is None or order is None:
             continue
-        why = f"QC changed its verdict on {', '.join(item_codes)} after we had acted"
+        mine = [code for code in item_codes if code not in list_others_units(scene, exchange, order)]
+        if not mine:
+            continue
+        why = f"QC changed its verdict on {', '.join(mine)} after we had acted"
         if exchange.state in SETTLED:
             write_history(scene, exchange, why, "changed_too_late")
             found = True
@@ -87,8 +90,10 @@ def _note_against_end(scene: Scene, return_code: str, first: list[UnitVerdict]) 
         state = State(exchange.state)
         # our own cancel has emptied the lines: whether one should have stayed is told by what was ordered
         case = open_case(scene, exchange, order.as_ordered() if state is State.CANCELLED else order)
-        if is_end_refuted(state, case.plan.kind, {weigh(one, reasons) for one in first}, cut_done=not case.cuts):
-            words = ", ".join(f"{one.item_code} {one.verdict}" for one in first)
+        others = list_others_units(scene, exchange, order)
+        mine = [one for one in first if one.item_code not in others]
+        if is_end_refuted(state, case.plan.kind, {weigh(one, reasons) for one in mine}, cut_done=not case.cuts):
+            words = ", ".join(f"{one.item_code} {one.verdict}" for one in mine)
             said = f"QC says {words} after the order was {state.replace('_', ' ')}"
             write_history(scene, exchange, said, "changed_too_late")
     return said

@@ -25,7 +25,8 @@ class Rules:
 def ask(units: Sequence[str], said: Mapping[str, tuple[str, str | None]], lines: Sequence[Line], rules: Rules) -> Asks:
     """What becomes of the order. `lines` as known at the time."""
     named = list({code: line for line in lines for code in line.codes})
-    gone = {code for line in lines if line.current == 0 for code in line.codes} - said.keys()
+    swapped = any(line.current and not line.codes for line in lines)
+    gone = {code for line in lines if line.current == 0 and not swapped for code in line.codes} - said.keys()
     if (units and set(units) <= set(named)) or (not units and lines and all(line.codes for line in lines)):
         units = [*units, *(code for code in named if code not in units and code not in gone)]
     words = {unit: _count(said[unit], rules) for unit in units if unit in said}
@@ -40,6 +41,8 @@ def ask(units: Sequence[str], said: Mapping[str, tuple[str, str | None]], lines:
     if len(words) < len(units):
         left = _cut(failed, units, lines) if cuts_lines and rules.wait_for == "each_unit" else None
         return "wait", left if left and not _nothing_left(left, lines) else {}
+    if "review" in unlisted:
+        return "review", {}
     if not failed:
         return ("review" if unlisted else "release"), {}
     if rules.on_fail == "review":

@@ -99,6 +99,12 @@ def test_a_pass_of_a_unit_that_nothing_lists_or_names_saves_the_line_that_no_uni
     assert (planned.kind, planned.left) == (PlanKind.CUT, {1: 0})
 
 
+def test_a_verdict_for_a_person_stops_a_cancel_though_nothing_lists_its_unit() -> None:
+    said = [UnitVerdict("I1", "A", Verdict.FAIL), UnitVerdict("X1", "B", Verdict.FAIL, "ASK")]
+    planned = make_plan([ReturnUnit("I1", "A", None)], by_code(said), [], QcPolicy(reasons=TABLE))
+    assert planned.kind is PlanKind.REVIEW
+
+
 @pytest.mark.parametrize(
     ("registered", "lines", "judged", "units"),
     [
@@ -108,6 +114,7 @@ def test_a_pass_of_a_unit_that_nothing_lists_or_names_saves_the_line_that_no_uni
         ("I1", name_units("I1", "I2 I2"), "", "I1 I2"),
         ("I1", name_units("I1", "I2", left=0), "", "I1"),  # taken off the order, and nobody judged what it replaced
         ("I1", name_units("I1", "I2", left=0), "I2", "I1 I2"),
+        ("I1", [*name_units("I1", "I2", left=0), OrderLine(3, "N", None, 1, 1, 1)], "", "I1 I2"),  # swapped, perhaps
         ("I1", name_units("I1", ""), "", "I1"),
         ("9001", name_units("I1", "I2"), "", "9001"),  # codes of two kinds: the return alone says
         ("I1 9002", name_units("I1", "I2"), "", "I1 9002"),

@@ -152,7 +152,7 @@ def expect_signal(facts: Facts) -> str:
         return "decided_by_hand"
     if facts.stuck:
         return "waits_for_person"
-    if facts.deadline_lifted and facts.plan == "wait" and not facts.acted:
+    if facts.deadline_lifted and facts.plan == "wait":
         return "deadline_lifted"
     if facts.refuted and facts.plan == "wait" and not facts.acted:
         return "deadline_refuted"

@@ -51,16 +51,17 @@ def test_a_hold_is_raised_once_and_a_decision_is_not_the_partners_fault(wait: Wa
     assert not (missed is Deadline.PARTNER and (wait.decided or qc.actor != "partner"))
 
 
-@given(st.sampled_from(Deadline), policies, known_sets, st.booleans())
+@given(st.sampled_from(Deadline), policies, known_sets, st.booleans(), st.booleans())
 def test_a_deadline_acts_only_where_it_may(
-    missed: Deadline, qc: QcSettings, known: set[CountsAs], in_order: bool
+    missed: Deadline, qc: QcSettings, known: set[CountsAs], here: bool, in_order: bool
 ) -> None:
-    step = choose_step(missed, qc, known, in_order=in_order, before="x")
+    step = choose_step(missed, qc, known, here=here, in_order=in_order, before="x")
     assert step.to in (State.REVIEW, State.RELEASING, State.CANCELLING)
     assert len(step.code) <= 32
     if step.to is State.REVIEW:
         return
     assert missed is Deadline.VERDICT
+    assert here
     assert qc.actor == "app"
     assert (step.to, qc.on_deadline) in ((State.RELEASING, "release"), (State.CANCELLING, "cancel"))
     assert not (step.to is State.RELEASING and CountsAs.FAIL in known)
@@ -69,13 +70,13 @@ def test_a_deadline_acts_only_where_it_may(
 
 
 def test_the_settings_choose_between_the_three() -> None:
-    ends = {
-        choice: choose_step(Deadline.VERDICT, QcSettings(on_deadline=choice), (), in_order=False, before="").to  # type: ignore[arg-type] # the three words
-        for choice in ("review", "release", "cancel")
-    }
+    ends = {}
+    for choice in ("review", "release", "cancel"):
+        qc = QcSettings(on_deadline=choice)  # type: ignore[arg-type] # the three words
+        ends[choice] = choose_step(Deadline.VERDICT, qc, (), here=True, in_order=False, before="").to
     assert ends == {"review": State.REVIEW, "release": State.RELEASING, "cancel": State.CANCELLING}
 
 
 def test_the_first_order_is_never_cancelled_whole() -> None:
-    step = choose_step(Deadline.VERDICT, QcSettings(on_deadline="cancel"), (), in_order=True, before="")
+    step = choose_step(Deadline.VERDICT, QcSettings(on_deadline="cancel"), (), here=True, in_order=True, before="")
     assert (step.to, step.code) == (State.REVIEW, "in_order_exchange")
