@@ -13,7 +13,10 @@ SECTIONS: dict[str, tuple[str, str]] = {
 LABELS: dict[str, tuple[str, str]] = {
     "mode": ("What Returnbridge does", ""),
     "exchange.replacement_tag": ("Tag of replacement orders", "An order with this tag is an exchange (custom tag 1)."),
-    "exchange.hold_tag": ("Hold tag", "Holds the order until the goods have passed (custom tag 2)."),
+    "exchange.hold_tag": (
+        "Hold tag",
+        "Holds the order until the goods have passed (custom tag 2). Change it, and orders on hold get it too.",
+    ),
     "exchange.other_hold_tags": (
         "Other tags that hold",
         "One a line. Tags of other apps: while one is there, the order stays on hold. We never remove them.",
