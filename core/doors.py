@@ -16,6 +16,7 @@ from core.db import only_shop
 from core.errors import BadInput, UnsupportedMedia
 from core.flows.audit import audit
 from core.flows.credentials import Caller, Headers, verify_credential
+from core.front import refuse_if_left
 from core.models import Shop
 from core.relay.inbox import NORMAL, record_event
 from core.runtime import Runtime
@@ -74,6 +75,7 @@ def record(
     runtime: Runtime, shop_id: int, source: str, topic: str, body: bytes, priority: int = NORMAL, act: Act | None = None
 ) -> str:
     """Store a call and ring. Returns the delivery id we gave it. `act`: it asks for a change and is no mere news.
+    Raises Transient when nobody waits for the answer any more.
 
     Neither Increff nor a partner names its deliveries: repeats are found by comparing with the return's latest state.
     """
@@ -91,5 +93,7 @@ def record(
         )
         if act is not None:
             audit(session, shop_id, act.username, act.action, act.about, delivery=delivery_id)
+        session.flush()  # which may have waited for others
+        refuse_if_left()
     runtime.bell.ring_soon()  # the caller waits for its answer, and Redis may hang
     return delivery_id

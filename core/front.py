@@ -2,6 +2,8 @@
 
 A WSGI thread that waits for a slow caller's bytes is a thread that no other caller has. Here waiting costs nothing: a
 caller may send a byte a second, and is cut off after `BODY_SECONDS`.
+
+It also knows whether the caller still waits (ADR 18): who gave up sends again, and may have corrected itself since.
 """
 
 from __future__ import annotations
@@ -10,9 +12,11 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
+from core.clock import monotonic
 from core.errors import Transient
 from core.logs import log_incident
 
@@ -25,6 +29,7 @@ FastDoor = Callable[[Mapping[str, str], bytes], Awaitable[bool]]
 """Headers (names in lower case) and body to True when the request was taken; False leaves it to the app."""
 
 BODY_SECONDS = 30.0
+STORE_SECONDS = 10.0  # from a call's last byte until it is stored; every caller we know waits longer for its answer
 _HELD_BYTES = 256 * 1024 * 1024  # of bodies being taken in at a time; past it only small ones are
 _SMALL_BYTES = 256 * 1024
 _DRAINED_BYTES = 64 * 1024 * 1024
@@ -33,6 +38,32 @@ _UNAVAILABLE = (503, "SERVICE_UNAVAILABLE", "It cannot be taken now")
 _TOO_BUSY = "too much is being taken in at once: send it again"
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass
+class _Waiting:
+    """The caller of a request that is being answered."""
+
+    since: float = field(default_factory=monotonic)
+    gone: bool = False
+
+
+_waiting: ContextVar[_Waiting | None] = ContextVar("waiting", default=None)  # None: the server does not tell
+
+
+def refuse_if_left() -> None:
+    """To be called right before a call is stored. Raises Transient when its caller has hung up, or may have.
+
+    A process that was frozen, or a database that was away, would else store what the caller has sent again since, after
+    what the caller has said since.
+    """
+    waiting = _waiting.get()
+    if waiting is None:
+        return
+    if waiting.gone:
+        raise Transient("the caller has hung up: it is not stored")
+    if monotonic() - waiting.since > STORE_SECONDS:
+        raise Transient(f"it could not be stored within {STORE_SECONDS:g} s: send it again")
 
 
 @dataclass
@@ -126,7 +157,22 @@ class Front:
             incident = log_incident(logger, f"POST {scope['path']}")
             await _refuse(send, 500, "INTERNAL_ERROR", "A fault of ours", f"incident {incident}")
             return
-        await self._app(scope, taken.replay(receive), send)
+        await self._serve(scope, taken, receive, send)
+
+    async def _serve(self, scope: Scope, taken: _Taken, receive: Receive, send: Send) -> None:
+        """By the app, whose thread takes this context along."""
+        waiting = _Waiting()
+        _waiting.set(waiting)
+        watch = asyncio.ensure_future(_watch(waiting, receive))
+        try:
+            await self._app(scope, taken.replay(receive), send)
+        finally:
+            watch.cancel()
+
+
+async def _watch(waiting: _Waiting, receive: Receive) -> None:
+    """After the body a server has nothing more to tell than that the caller is gone."""
+    waiting.gone = (await receive())["type"] == "http.disconnect"
 
 
 def read_headers(scope: Scope) -> dict[str, str]:

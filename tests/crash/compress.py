@@ -47,7 +47,7 @@ def _list_modules() -> list[ModuleType]:
 
 def compress() -> None:
     """Make times short. The app must be imported already."""
-    from core import db, http
+    from core import db, front, http
     from core.commands import processes
     from core.relay import backoff, duties, endpoints, inbox
     from shopify_app import deliveries
@@ -61,6 +61,7 @@ def compress() -> None:
     replace("PROBE_SECONDS", endpoints.PROBE_SECONDS, _MOST_WAIT)
     endpoints._LONGEST_SECONDS = 2 * _MOST_WAIT
     processes.SWEEP_SECONDS = SWEEP_SECONDS
+    front.STORE_SECONDS = 3.0 * SLACK  # callers give up after 5 s
     db._IDLE_MILLISECONDS = round(LEASE_SECONDS * 1000)
     processes._SELF = (sys.executable, "-m", "tests.crash.launch", "--alone")
     deliveries._SURE_SECONDS = 2.0 * SLACK  # five looks for a refunding cancel that seems absent
