@@ -9,6 +9,7 @@ from tests.crash.chaos import NO_FAULTS, Faults
 from tests.crash.compress import CALL_SECONDS, LEASE_SECONDS, SETTLE_SECONDS
 from tests.crash.house import Scale
 from tests.crash.mischief import READ_BACK
+from tests.crash.outside import GIVE_UP_SECONDS
 from tests.crash.run import Result, run
 
 _NONE: dict[str, float] = {}
@@ -67,6 +68,14 @@ AIMS: dict[str, Aim] = {
     "hold_on_its_way_forgotten": Aim("wrong", {"rehold": 1}, {"oms.hold": {"late": 0.7}}, events=300),
     "failed_read_back": Aim(
         "wrong", {"corrected": 1}, {READ_BACK: {"unavailable": 0.8}}, cooling_off_seconds=0.1, events=200
+    ),
+    "late_call_stored": Aim(
+        "wrong",
+        _FLIP,
+        faults=_repeat(
+            "record.before", "stop", 0, GIVE_UP_SECONDS + 2, freeze=GIVE_UP_SECONDS + 3, roles=("web0", "web1")
+        ),
+        events=300,
     ),
     "outside_transaction": Aim("wrong", {"pass": 1}, faults=_repeat("think.after_commit", "kill", 8)),
 }

@@ -28,7 +28,7 @@ from tests.crash.shopify import HOLD, Order, Shopify
 from tests.crash.stories import MIX, Story, make_order, make_seller_cancellation, play, write_story
 from tests.crash.wire import Answer, Request, call, serve
 
-_SECONDS = 5.0  # what Shopify waits for an answer
+GIVE_UP_SECONDS = 5.0  # what Shopify waits for an answer
 _SELLER_SECONDS = 15.0
 FIRST_CANCEL = 9_000_000
 
@@ -165,7 +165,7 @@ class Outside:
         try:
             while True:
                 await asyncio.sleep(wait)
-                answer = await call(self.chance.choice(self.plan["webs"]), method, path, headers, body, _SECONDS)
+                answer = await call(self.chance.choice(self.plan["webs"]), method, path, headers, body, GIVE_UP_SECONDS)
                 self.answers[str(answer[0] if answer else "none")] += 1
                 if answer and 200 <= answer[0] < 300:
                     self.accepted[mark] += 1

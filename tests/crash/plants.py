@@ -225,6 +225,14 @@ def failed_read_back() -> None:
 
 
 @plant
+def late_call_stored() -> None:
+    """A web process that was frozen stores what its caller has given up and sent again."""
+    from core.front import refuse_if_left
+
+    replace("refuse_if_left", refuse_if_left, lambda: None)
+
+
+@plant
 def outside_transaction() -> None:
     """Effects are written down a little after the transaction that decided them."""
     from core.relay import outbox
