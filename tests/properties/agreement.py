@@ -44,7 +44,7 @@ def _compare_oms(play: Play, *, held: bool) -> list[str]:
     oms, shopify = play.oms, play.shopify
     gone = shopify.cancelled_at is not None or all(line.current == 0 for line in shopify.lines)
     if not oms.known:
-        return [] if gone else ["OMS does not know the order"]
+        return [] if gone or shopify.fulfilled else ["OMS does not know the order"]  # it would ship it again
     left = {str(line.id): 0 if gone else line.current for line in shopify.lines}
     found = [
         f"OMS has {oms.cancelled[code]} of {ordered} of line {code} cancelled, {left[code]} are left"
