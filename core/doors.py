@@ -72,10 +72,20 @@ class Act:
 
 
 def record(
-    runtime: Runtime, shop_id: int, source: str, topic: str, body: bytes, priority: int = NORMAL, act: Act | None = None
+    runtime: Runtime,
+    shop_id: int,
+    source: str,
+    topic: str,
+    body: bytes,
+    priority: int = NORMAL,
+    act: Act | None = None,
+    *,
+    newest_counts: bool = False,
 ) -> str:
     """Store a call and ring. Returns the delivery id we gave it. `act`: it asks for a change and is no mere news.
-    Raises Transient when nobody waits for the answer any more.
+
+    `newest_counts`: of two that differ, the one stored later is true. Such a call is stored while its caller waits for
+    the answer, or not at all (ADR 18); raises Transient then.
 
     Neither Increff nor a partner names its deliveries: repeats are found by comparing with the return's latest state.
     """
@@ -93,7 +103,8 @@ def record(
         )
         if act is not None:
             audit(session, shop_id, act.username, act.action, act.about, delivery=delivery_id)
-        session.flush()  # which may have waited for others
-        refuse_if_left()
+        if newest_counts:
+            session.flush()  # which may have waited for others
+            refuse_if_left()
     runtime.bell.ring_soon()  # the caller waits for its answer, and Redis may hang
     return delivery_id

@@ -29,7 +29,7 @@ FastDoor = Callable[[Mapping[str, str], bytes], Awaitable[bool]]
 """Headers (names in lower case) and body to True when the request was taken; False leaves it to the app."""
 
 BODY_SECONDS = 30.0
-STORE_SECONDS = 10.0  # from a call's last byte until it is stored; every caller we know waits longer for its answer
+STORE_SECONDS = 30.0  # from a call's last byte until it is stored; Increff waits 45 s for its answer
 _HELD_BYTES = 256 * 1024 * 1024  # of bodies being taken in at a time; past it only small ones are
 _SMALL_BYTES = 256 * 1024
 _DRAINED_BYTES = 64 * 1024 * 1024
@@ -60,10 +60,11 @@ def refuse_if_left() -> None:
     waiting = _waiting.get()
     if waiting is None:
         return
-    if waiting.gone:
-        raise Transient("the caller has hung up: it is not stored")
-    if monotonic() - waiting.since > STORE_SECONDS:
-        raise Transient(f"it could not be stored within {STORE_SECONDS:g} s: send it again")
+    waited = monotonic() - waiting.since
+    if waiting.gone or waited > STORE_SECONDS:
+        how = "its caller has hung up" if waiting.gone else "nobody may wait for the answer any more"
+        logger.warning("not stored after %.1f s: %s", waited, how)
+        raise Transient(f"it could not be stored in time, and {how}: send it again")
 
 
 @dataclass

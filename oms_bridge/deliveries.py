@@ -33,6 +33,9 @@ from oms_bridge.webhooks import SOURCE
 
 READ_FORWARD_ORDER = "shopify.read_forward_order"
 TRY_CONNECTION = "oms.try_connection"
+_BEGUN = (
+    "a part of the order has shipped, and it does not exist in OMS, which would ship it again: make the rest by hand"
+)
 
 
 def make_code(order: OrderSnapshot, oms: OmsSettings) -> str:
@@ -77,26 +80,31 @@ class CreateOrder(_OrderDeliverer):
             return NotNeeded("the order was cancelled before OMS knew it")
         if order.fulfillment is Fulfillment.FULL:
             return NotNeeded("the order has shipped: OMS would ship it again")
-        if order.fulfillment is Fulfillment.PARTIAL:
-            raise Permanent("a part of the order has shipped: OMS would ship it again, so make the rest there by hand")
         if session.get(OmsOrder, (job.shop_id, order.id)) is not None:
             return NotNeeded("OMS has the order")
         settings = load_settings(session, job.shop_id)
         held = is_order_held(session, job.shop_id, order, settings)
         version = load_version(session, job.shop_id, order.id)
-        return {**_decide_head(order, settings, read_clock(session), held=held), "version": version}
+        begun = order.fulfillment is not Fulfillment.NONE
+        return {**_decide_head(order, settings, read_clock(session), held=held), "version": version, "begun": begun}
 
     def send(self, job: Job, request: Any) -> Done:
-        """Read the customer's part, map the location, create. "Already exists" is adopted after a look."""
+        """Read the customer's part, map the location, create. "Already exists" is adopted after a look.
+
+        Of an order that has begun to ship OMS is only asked whether it has it: made anew, it would be shipped again.
+        """
         order: ForwardOrder = self.runtime.registry.readers[READ_FORWARD_ORDER](job.shop_id, int(job.about))
         if not order.lines:
             raise Transient("nothing is left of the order in Shopify: OMS is not told of it")
         location = _map_location(order.location_id, request)
         head = {**request["head"], "locationCode": location}
         created = _make_facts(order, location, request["skus"])
-        body = render_order(order, head, created["skus"])
         try:
-            answer = self.client.call(job.shop_id, "POST", "/orders/outward", body)
+            if request.get("begun"):
+                raise Permanent(_BEGUN)
+            answer = self.client.call(
+                job.shop_id, "POST", "/orders/outward", render_order(order, head, created["skus"])
+            )
         except Permanent as refusal:
             found = self._search(job, request, location) if "exist" in str(refusal).lower() else Absent()
             if isinstance(found, Done):

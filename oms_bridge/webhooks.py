@@ -38,7 +38,7 @@ def make_blueprint(runtime: Runtime) -> Blueprint:
         shop_id = _verify(runtime)
         body = take_json(request)
         runtime.registry.readers[PARSE_VERDICTS](read_object(body))
-        record(runtime, shop_id, SOURCE, "return_acknowledgement", body, FIRST)
+        record(runtime, shop_id, SOURCE, "return_acknowledgement", body, FIRST, newest_counts=True)
         return Response(status=200)
 
     @doors.put("/seller-cancellations")

@@ -53,5 +53,5 @@ def _receive(runtime: Runtime, topic: str) -> Response:
     body = take_json(request)
     check, priority = CHECKS[topic]
     check(read_object(body), settings)
-    record(runtime, shop.id, SOURCE, topic, body, priority)
+    record(runtime, shop.id, SOURCE, topic, body, priority, newest_counts=topic == "processing_update")
     return Response(status=200)

@@ -60,7 +60,10 @@ class TagOrder:
         """Know the tags Shopify answered."""
         scene = Scene(session, job.shop_id, load_settings(session, job.shop_id), None)
         written = [*request["add"], *request["remove"]]
-        note_read_back(scene, int(job.about), facts["tags"], parse_time(facts["updatedAt"]), written)
+        about_hold = "holds" in job.params
+        note_read_back(
+            scene, int(job.about), facts["tags"], parse_time(facts["updatedAt"]), written, about_hold=about_hold
+        )
 
 
 def _check_tags(tags: list[str], add: list[str], remove: list[str]) -> None:

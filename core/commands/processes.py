@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import click
@@ -101,7 +101,8 @@ def _replace_ended(others: list[subprocess.Popen[bytes]], command: list[str], st
         for place, other in enumerate(others):
             if other.poll() is not None:
                 logger.error("worker process %s ended with %s: another takes its place", other.pid, other.returncode)
-                others[place] = subprocess.Popen(command)  # noqa: S603 - ourselves
+                with suppress(OSError):  # no memory or no process to be had: tried again in a second, and said again
+                    others[place] = subprocess.Popen(command)  # noqa: S603 - ourselves
 
 
 def run_worker(runtime: Runtime, *, burst: bool) -> None:

@@ -19,15 +19,18 @@ from core.models import Order
 
 
 def note_read_back(
-    scene: Scene, order_id: int, tags: list[str], updated_at: datetime, written: Collection[str]
+    scene: Scene, order_id: int, tags: list[str], updated_at: datetime, written: Collection[str], *, about_hold: bool
 ) -> None:
-    """Shopify answered our write, which added or removed the tags `written`, with all of the order's tags."""
+    """Shopify answered our write, which added or removed the tags `written`, with all of the order's tags.
+
+    `about_hold`: it was a hold or a release, by whichever tag that was when it was decided.
+    """
     row = scene.session.get(Order, (scene.shop_id, order_id))
     if row is not None and updated_at >= row.updated_at:
         changed = {tag.casefold() for tag in tags} != {tag.casefold() for tag in row.tags}
         row.tags, row.updated_at = tags, updated_at
         exchange = find_exchange(scene.session, scene.shop_id, order_id)
-        about_hold = has_tag(written, scene.settings.exchange.hold_tag)
+        about_hold = about_hold or has_tag(written, scene.settings.exchange.hold_tag)
         if exchange is not None and about_hold and not is_hold_to_come(scene, order_id):
             exchange.hold_decided = False  # what we decided about the tag is written, one way or the other
         order = _reconsider_stored(scene, row)

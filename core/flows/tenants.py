@@ -16,6 +16,7 @@ from core.crypto import Keyring
 from core.db import db_now, insert_once, lock_row
 from core.domain.differences import Kind
 from core.domain.exchange import SETTLED, WAITING, State
+from core.domain.orders import HoldTags, is_held
 from core.errors import BadInput, Outdated
 from core.flows.audit import audit
 from core.flows.findings import keep_findings
@@ -123,6 +124,9 @@ def save_settings(
     if expected_version not in (None, version - 1):
         raise Outdated("somebody saved other settings meanwhile")
     settings = check_settings(session, keyring, shop.id, document, guard)
+    before = parse_settings(newest.document) if newest else Settings()
+    if settings.mode != "observe":  # nothing is sent then, and a hold of others goes when they say so
+        _keep_holds(session, shop.id, before.exchange.hold_tags, settings)
     rest, secrets = split_secrets(settings.model_dump(mode="json"))
     sealed = keyring.seal(json.dumps(secrets).encode(), *secrets_place(shop.id, version))
     session.add(
@@ -133,9 +137,6 @@ def save_settings(
     stored = open_secrets(keyring, newest) if newest else {}
     changed = _list_changed({**_document(newest), **stored}, {**rest, **secrets})
     audit(session, shop.id, saved_by, "settings.saved", f"version {version}", changed=changed)
-    before = parse_settings(newest.document) if newest else Settings()
-    if before.exchange.hold_tags != settings.exchange.hold_tags:
-        _keep_holds(session, shop.id)
     shop.mode = settings.mode
     if settings.mode == "live" and shop.live_since is None:
         shop.live_since = db_now()
@@ -146,15 +147,26 @@ def save_settings(
     return version
 
 
-def _keep_holds(session: Session, shop_id: int) -> None:
-    """The tags that hold are others from now on: who was on hold stays so, and is given the new one.
+def _keep_holds(session: Session, shop_id: int, before: HoldTags, settings: Settings) -> None:
+    """The tags that hold are others from now on: who was on hold by them stays so, and is given the one of now.
 
-    Else every order that waits for QC would seem to have been freed by hand. A native exchange is held without a tag.
+    Else every such order would seem to have been freed by hand. Where the app does not act nobody would take ours off
+    again: there the change is refused. Raises BadInput.
     """
-    native = select(Order.order_id).where(Order.shop_id == shop_id, Order.in_order)
-    held = (Exchange.seen_held, Exchange.state.in_((*WAITING, State.REVIEW, State.CANCELLING)))
-    where = (Exchange.shop_id == shop_id, *held, Exchange.order_id.not_in(native))
-    session.execute(update(Exchange).where(*where).values(hold_decided=True))
+    on_hold = Exchange.state.in_((*WAITING, State.REVIEW, State.CANCELLING))
+    query = select(Exchange, Order.tags).where(Exchange.shop_id == shop_id, on_hold)
+    query = query.join(Order, (Order.shop_id == Exchange.shop_id) & (Order.order_id == Exchange.order_id))
+    now = settings.exchange.hold_tags
+    found = [one for one, tags in session.execute(query) if is_held(tags, before) and not is_held(tags, now)]
+    if found and settings.qc.actor != "app":
+        raise BadInput(
+            [
+                f"exchange: {len(found)} order(s) are on hold by the tags of now and would be free by these: "
+                "name the hold tag of now in other_hold_tags until they are through"
+            ]
+        )
+    for one in found:
+        one.hold_decided = True
 
 
 def _list_changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import delete
 
+from core.models import OmsOrder
 from tests.flows.stage import HOLD, Stage
 from tests.flows.test_mixed import TWO, line
 from tests.flows.test_races import next_second
@@ -27,6 +29,21 @@ def test_an_order_that_shipped_before_oms_heard_of_it_is_not_made_there(stage: S
     assert [one.state for one in made] == (["parked"] if part else [])
     if part:
         assert "by hand" in (made[0].reason or "")
+
+
+@on_sqlite
+def test_one_that_has_shipped_in_part_is_adopted_where_oms_has_it(stage: Stage) -> None:
+    """As after a restored backup, or where another connector made it."""
+    order = stage.new_order([line("NEW-A", "A"), line("NEW-B", "B")])
+    stage.settle()
+    with stage.runtime.database.write() as session:
+        session.execute(delete(OmsOrder))
+    stage.sandbox.shopify.fulfil(stage.shop, order["id"], {stage.shopify_order(order)["lines"][0]["id"]: 1})
+    stage.settle()
+    assert [one.state for one in stage.effects("oms.create_order")] == ["done", "done"]
+    assert len([one for one in stage.sandbox.oms.calls if one["path"] == "/orders/outward"]) == 1
+    with stage.runtime.database.read() as session:
+        assert session.get(OmsOrder, (stage.shop_id, order["id"])) is not None
 
 
 @on_sqlite

@@ -1,5 +1,5 @@
-"""A call is stored while its caller waits for the answer, or not at all: who gave up sends it again, and may have
-corrected itself since (ADR 18)."""
+"""A verdict is stored while its caller waits for the answer, or not at all: who gave up sends it again, and may have
+corrected it since (ADR 18)."""
 
 from __future__ import annotations
 
@@ -41,16 +41,30 @@ def wait_for_count(bridge: Bridge, count: int) -> int:
     return bridge.count_events()
 
 
-def test_what_a_caller_sent_that_hung_up_before_it_was_stored_is_not_stored(bridge: Bridge) -> None:
-    before, body = bridge.count_events(), make_verdict()
-    sent = head("POST", PATH, bridge.rms_headers(**{"Content-Length": str(len(body))})) + body
+def hang_up(bridge: Bridge, path: str, body: bytes) -> None:
+    """Send a call and go, before it can be stored."""
+    sent = head("POST", path, bridge.rms_headers(**{"Content-Length": str(len(body))})) + body
     with nothing_stored(bridge):
         with socket.create_connection(("127.0.0.1", bridge.port)) as connection:
             connection.sendall(sent)
             time.sleep(_REACHED_SECONDS)
         time.sleep(_REACHED_SECONDS)
+
+
+def test_a_verdict_whose_caller_hung_up_before_it_was_stored_is_not_stored(
+    bridge: Bridge, caplog: pytest.LogCaptureFixture
+) -> None:
+    before, body = bridge.count_events(), make_verdict()
+    hang_up(bridge, PATH, body)
     assert wait_for_count(bridge, before + 1) == before
+    assert "its caller has hung up" in caplog.text
     assert bridge.push(PATH, body).status == 200
+    assert wait_for_count(bridge, before + 1) == before + 1
+
+
+def test_what_is_true_in_any_order_is_stored_all_the_same(bridge: Bridge) -> None:
+    before = bridge.count_events()
+    hang_up(bridge, "/rms/return-orders", dump("return_order"))
     assert wait_for_count(bridge, before + 1) == before + 1
 
 
