@@ -33,9 +33,7 @@ from oms_bridge.webhooks import SOURCE
 
 READ_FORWARD_ORDER = "shopify.read_forward_order"
 TRY_CONNECTION = "oms.try_connection"
-_BEGUN = (
-    "a part of the order has shipped, and it does not exist in OMS, which would ship it again: make the rest by hand"
-)
+_BEGUN = "a part of the order has shipped, and OMS, which does not have it, would ship it again: make the rest by hand"
 
 
 def make_code(order: OrderSnapshot, oms: OmsSettings) -> str:
@@ -99,21 +97,26 @@ class CreateOrder(_OrderDeliverer):
         location = _map_location(order.location_id, request)
         head = {**request["head"], "locationCode": location}
         created = _make_facts(order, location, request["skus"])
+        if request.get("begun"):
+            return self._adopt(job, request, created, Permanent(_BEGUN))
+        body = render_order(order, head, created["skus"])
         try:
-            if request.get("begun"):
-                raise Permanent(_BEGUN)
-            answer = self.client.call(
-                job.shop_id, "POST", "/orders/outward", render_order(order, head, created["skus"])
-            )
+            answer = self.client.call(job.shop_id, "POST", "/orders/outward", body)
         except Permanent as refusal:
-            found = self._search(job, request, location) if "exist" in str(refusal).lower() else Absent()
-            if isinstance(found, Done):
-                # a hold nobody can see is taken to be the wrong one, so that the right one is asked for: what OMS
-                # refuses of that is a task
-                unseen = {"on_hold": not request["head"]["onHold"]}
-                return Done({**created, **unseen, **found.facts}, "OMS had the order: adopted")
-            raise
+            if "exist" not in str(refusal).lower():
+                raise
+            return self._adopt(job, request, created, refusal)
         return Done(created, f"{answer.status}")
+
+    def _adopt(self, job: Job, request: Any, created: dict[str, Any], otherwise: Permanent) -> Done:
+        """Take the order as OMS has it at the location it would be made at. Raises `otherwise` when it has none."""
+        found = self._search(job, request, created["location"])
+        if not isinstance(found, Done):
+            raise otherwise
+        # a hold nobody can see is taken to be the wrong one, so that the right one is asked for: what OMS refuses of
+        # that is a task
+        unseen = {"on_hold": not request["head"]["onHold"]}
+        return Done({**created, **unseen, **found.facts}, "OMS had the order: adopted")
 
     def look(self, job: Job, request: Any) -> Done | Waiting | Absent:
         """`GET /search/order` wherever it may have been sent: an interrupted send left no location behind, and Shopify
