@@ -153,10 +153,12 @@ def _keep_holds(session: Session, shop_id: int, before: HoldTags, settings: Sett
     Else every such order would seem to have been freed by hand. Where the app does not act nobody would take ours off
     again: there the change is refused. Raises BadInput.
     """
+    now = settings.exchange.hold_tags
+    if now == before:
+        return
     on_hold = Exchange.state.in_((*WAITING, State.REVIEW, State.CANCELLING))
     query = select(Exchange, Order.tags).where(Exchange.shop_id == shop_id, on_hold)
     query = query.join(Order, (Order.shop_id == Exchange.shop_id) & (Order.order_id == Exchange.order_id))
-    now = settings.exchange.hold_tags
     found = [one for one, tags in session.execute(query) if is_held(tags, before) and not is_held(tags, now)]
     if found and settings.qc.actor != "app":
         raise BadInput(
