@@ -79,9 +79,13 @@ def _end_on_sigterm() -> None:
 @contextmanager
 def _keep_others(command: list[str], count: int, *, again: bool) -> Iterator[None]:
     """So many processes of this command beside this one, which end with it; whichever ends before is started again."""
-    others = [subprocess.Popen(command) for _ in range(count)]  # noqa: S603 - ourselves
+
+    def start() -> subprocess.Popen[bytes]:
+        return subprocess.Popen(command)  # noqa: S603 - ourselves
+
+    others = [start() for _ in range(count)]
     stop = threading.Event()
-    keeper = threading.Thread(target=_replace_ended, args=(others, command, stop), daemon=True)
+    keeper = threading.Thread(target=_replace_ended, args=(others, start, stop), daemon=True)
     if again and others:
         keeper.start()
     try:
@@ -96,13 +100,15 @@ def _keep_others(command: list[str], count: int, *, again: bool) -> Iterator[Non
             other.wait()
 
 
-def _replace_ended(others: list[subprocess.Popen[bytes]], command: list[str], stop: threading.Event) -> None:
+def _replace_ended(
+    others: list[subprocess.Popen[bytes]], start: Callable[[], subprocess.Popen[bytes]], stop: threading.Event
+) -> None:
     while not stop.wait(_REPLACE_SECONDS):
         for place, other in enumerate(others):
             if other.poll() is not None:
                 logger.error("worker process %s ended with %s: another takes its place", other.pid, other.returncode)
                 with suppress(OSError):  # no memory or no process to be had: tried again in a second, and said again
-                    others[place] = subprocess.Popen(command)  # noqa: S603 - ourselves
+                    others[place] = start()
 
 
 def run_worker(runtime: Runtime, *, burst: bool) -> None:
