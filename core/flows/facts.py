@@ -56,10 +56,15 @@ def open_case(scene: Scene, exchange: Exchange, order: OrderSnapshot) -> Case:
     awaited = find_units(units, order.lines, latest)
     plan = _mind_swaps(scene, order, make_plan(awaited, latest, order.lines, policy))
     heard = frozenset(weigh(verdict, policy.reasons) for verdict in latest.values())
-    arrived = all(one.status in ARRIVED or load_latest_verdicts(scene.session, one.id) for one in returns)
     complete = len(codes) == len(returns) > 0
-    here = complete and arrived and 0 < len(awaited) == len(units)
+    listed = 0 < len(awaited) == len(units)
+    here = complete and listed and all(_has_arrived(scene.session, one) for one in returns)
     return Case(exchange, order, returns, plan, heard, complete, here)
+
+
+def _has_arrived(session: Session, order: ReturnOrder) -> bool:
+    """Its goods are at the warehouse: RMS says so, or QC has looked at one."""
+    return order.status in ARRIVED or bool(load_latest_verdicts(session, order.id))
 
 
 def list_others_units(scene: Scene, exchange: Exchange, order: OrderSnapshot) -> set[str]:
